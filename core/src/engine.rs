@@ -29,7 +29,7 @@ use crate::lease::{Claim, FencingToken};
 use crate::messages::{look_once, start_scanning};
 use crate::object::{App, Caller, Calling, Host, Request, Response};
 use crate::router::At;
-use crate::settings::{Settings, Upkeep};
+use crate::settings::{Ownership, Settings, Upkeep};
 use crate::sockets::{
     Addressed, Handshake, Place as SocketPlace, SocketClose, SocketConnection, SocketEvent,
     SocketPart, send,
@@ -338,6 +338,23 @@ impl Host for Inner {
         foreign: Option<&Claim>,
     ) -> Result<FencingToken> {
         self.activations.get(object)?.acquire_token(foreign).await
+    }
+
+    async fn keep_others_away(
+        &self,
+        object: &ObjectId,
+        foreign: Option<&Claim>,
+    ) -> Result<Option<FencingToken>> {
+        match self.runtime().settings.ownership {
+            Ownership::Leased => Ok(None),
+            Ownership::PerRequest => {
+                self.activations.get(object)?.hold_for_handler(foreign).await.map(Some)
+            }
+        }
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.runtime().clock.clone()
     }
 
     async fn event(&self, object: &ObjectId, request: Request) -> Result<Response> {

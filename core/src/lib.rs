@@ -75,8 +75,8 @@ pub use messages::Delivery;
 pub use object::{
     App, Body, Caller, Class, Context, DurableObject, Identity, IntoParams, IntoResponse,
     IntoValue, Json, ListOptions, MISSING_SCOPE, Matcher, Message, RemoteObject, Request,
-    RequestExt, Response, ResultExt, Schedule, Scope, Scopes, Sql, SqlCursor, Step, Storage, Stub,
-    Taken, Turns, WebSocket, When, json, message_answer, message_request,
+    RequestExt, Response, ResultExt, Schedule, Scope, Scopes, Sql, SqlCursor, Stay, Step, Storage,
+    Stub, Taken, Turns, WebSocket, When, json, message_answer, message_request,
 };
 pub use router::{
     AT_HEADER, Administered, At, CATALOG, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID,

@@ -1,15 +1,14 @@
 // What a bundle is configured with (`env`), and the namespaces of its classes.
 import { binary, host, missing } from 'dotdo:host';
+import { answerOf, takeWaiting } from 'dotdo:operations';
 import { decode, encode } from 'dotdo:clone';
 import { Request, Response } from 'dotdo:web';
 import { inside } from 'dotdo:sockets';
 
 export const env = {};
 
-/** The event that code runs for, and the calls that wait for an answer. */
-export const current = { waitUntil: null, object: false };
-const calls = new Map();
-let callsBegun = 0;
+/** The event that code runs for. */
+export const current = { waitUntil: null };
 
 export function waitUntilOfEvent(work) {
   if (current.waitUntil) current.waitUntil(work);
@@ -41,18 +40,12 @@ export class DurableObjectId {
 
 /** Sends a call to an object, whose answer comes as an event of its own. */
 function call(about, body) {
-  if (current.object) missing('calling another object from an object', 'call both from the worker');
-  const id = ++callsBegun;
-  return new Promise((resolve, reject) => {
-    calls.set(id, { resolve, reject });
-    host.call(id, JSON.stringify(about), body === null ? undefined : binary(body));
-  });
+  return answerOf((id) => host.call(id, JSON.stringify(about), body === null ? undefined : binary(body)));
 }
 
 /** Takes the answer of a call. */
 export function answered({ call, error, status, headers, text, socket }, body) {
-  const waiting = calls.get(call);
-  calls.delete(call);
+  const waiting = takeWaiting(call);
   if (!waiting) return;
   if (error) waiting.reject(errorOf(error));
   else if (text !== undefined) waiting.resolve(decode(text));

@@ -3,8 +3,10 @@ import { binary, host } from 'dotdo:host';
 import { install, Request, Response } from 'dotdo:web';
 import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
 import { answered, bind, configure, current, env } from 'dotdo:environment';
-import { alarmOn, fetchOn, forget, invokeOn, make, requestOf, Reset, socketEndOn, socketMessageOn } from 'dotdo:objects';
+import { alarmOn, described, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
 import { inside } from 'dotdo:sockets';
+import { enter } from 'dotdo:operations';
+import { ring } from 'dotdo:timers';
 
 const { parse, stringify } = JSON;
 const HANDLERS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'test'];
@@ -35,17 +37,6 @@ function settle(event, work) {
   );
 }
 
-function described(error) {
-  const isError = error !== null && typeof error === 'object';
-  return {
-    name: String((isError && error.name) || 'Error'),
-    message: String(isError ? (error.message ?? '') : error).toWellFormed(),
-    stack: String((isError && error.stack) || '').toWellFormed(),
-    reset: error instanceof Reset,
-    known: isError ? error.dotdoKnown : undefined,
-  };
-}
-
 async function whole(response, what) {
   if (!(response instanceof Response)) throw new TypeError(`expected a Response from ${what}, got ${response === null ? 'null' : typeof response}`);
   const head = { status: response.status, headers: [...response.headers] };
@@ -74,7 +65,8 @@ async function front(event, body) {
 export function dispatch(text, body) {
   const event = parse(text);
   forget(event.gone ?? []);
-  current.object = event.instance !== undefined;
+  // A request to the worker has one number in all its events, and an object one in memory.
+  enter(event.instance ?? event.event);
   current.waitUntil = null;
   switch (event.type) {
     case 'make':
@@ -104,7 +96,11 @@ export function dispatch(text, body) {
     case 'front':
       return settle(event.event, () => front(event, body));
     case 'answer':
+      resumed(event.instance);
       return answered(event, body);
+    case 'timer':
+      resumed(event.instance);
+      return ring();
   }
 }
 
@@ -116,7 +112,9 @@ export function rejection(promise, reason, isHandled) {
   else rejected.set(promise, reason);
 }
 
-export function tellRejections() {
+/** Nothing is left to do. */
+export function endSlice() {
+  guardBlocks();
   for (const reason of rejected.values()) {
     host.log('error', `a rejected promise was not handled: ${reason?.stack ? `${reason}\n${reason.stack}` : String(reason)}`.toWellFormed());
   }

@@ -6,23 +6,44 @@ import { DurableObjectId, current, env } from 'dotdo:environment';
 import { DurableObjectStorage } from 'dotdo:storage';
 import { Request } from 'dotdo:web';
 import { inside, Sockets } from 'dotdo:sockets';
+import { clearTimeout, forgetTimers, setTimeout } from 'dotdo:timers';
+import { forgetOperations } from 'dotdo:operations';
 
 const instances = new Map();
 
+/** How long events may be blocked: as long as on Cloudflare. */
+const BLOCK_MS_MAX = 30_000;
+
+/** Objects that block events since this slice. */
+const blocking = new Set();
+
 /** Ends the value of an object: its next event gets a new one. */
-export class Reset extends Error {
+class Reset extends Error {
   constructor(cause) {
     super(String(cause?.message ?? cause ?? 'The object was reset.'));
     this.name = String(cause?.name ?? 'Error');
   }
 }
 
+export function described(error) {
+  const isError = error !== null && typeof error === 'object';
+  return {
+    name: String((isError && error.name) || 'Error'),
+    message: String(isError ? (error.message ?? '') : error).toWellFormed(),
+    stack: String((isError && error.stack) || '').toWellFormed(),
+    known: isError ? error.dotdoKnown : undefined,
+  };
+}
+
 class DurableObjectState {
-  #blocks = [];
+  #instance;
+  /** What blocks events, with the timer that ends it. */
+  #blocks = new Map();
   #ended = null;
   #sockets;
 
-  constructor(id, storage, sockets) {
+  constructor(instance, id, storage, sockets) {
+    this.#instance = instance;
     this.id = id;
     this.storage = storage;
     this.props = {};
@@ -49,33 +70,59 @@ class DurableObjectState {
     return this.#sockets.autoResponse;
   }
 
-  /** An event is one transaction, and others wait for it: there is nothing else to block. */
+  /** Other events wait for the end of `work`. What it does at once ends in the same slice, as no other event has. */
   blockConcurrencyWhile(work) {
     const result = (async () => work())();
     const guarded = result.catch((error) => {
-      this.#ended ??= new Reset(error);
-      throw this.#ended;
+      throw this._end(error);
     });
-    guarded.catch(() => {});
-    this.#blocks.push(guarded);
+    const over = () => {
+      clearTimeout(this.#blocks.get(guarded));
+      this.#blocks.delete(guarded);
+    };
+    guarded.then(over, over);
+    this.#blocks.set(guarded, undefined);
+    blocking.add(this);
     return guarded;
   }
 
+  /** Work that an object has begun goes on without this. */
   waitUntil(work) {
-    this.#blocks.push(Promise.resolve(work).catch((error) => {
+    Promise.resolve(work).catch((error) => {
       host.log('error', `work of waitUntil failed: ${error?.stack ?? error}`);
-    }));
+    });
   }
 
   abort(reason) {
-    this.#ended ??= new Reset(reason ?? new Error('The object was reset by abort().'));
-    throw this.#ended;
+    throw this._end(reason ?? new Error('The object was reset by abort().'));
   }
 
-  /** Waits for what was begun, and fails if the object has ended meanwhile. */
+  /** Ends the value of the object, and all its events. */
+  _end(reason) {
+    if (!this.#ended) {
+      this.#ended = new Reset(reason);
+      host.reset(this.#instance, JSON.stringify(described(this.#ended)));
+    }
+    return this.#ended;
+  }
+
+  /** Whether events wait. */
+  get _isBlocked() {
+    return this.#blocks.size > 0;
+  }
+
+  /** Waits until no event is blocked, and fails if the object has ended meanwhile. */
   async _settle() {
-    while (this.#blocks.length) await this.#blocks.shift();
+    while (this.#blocks.size) await Promise.allSettled([...this.#blocks.keys()]);
     if (this.#ended) throw this.#ended;
+  }
+
+  /** Blocks no event for ever. */
+  _guardBlocks() {
+    const tooLong = () => this._end(new Error('A call to blockConcurrencyWhile() in a Durable Object waited for too long. The call was canceled and the Durable Object was reset.'));
+    for (const [block, timer] of this.#blocks) {
+      if (timer === undefined) this.#blocks.set(block, setTimeout(tooLong, BLOCK_MS_MAX));
+    }
   }
 
   get exports() {
@@ -99,17 +146,34 @@ for (const name of ['getWebSocketAutoResponseTimestamp', 'setHibernatableWebSock
   DurableObjectState.prototype[name] = () => missing(`ctx.${name}`);
 }
 
+/** These objects and requests to the worker have left memory. */
 export function forget(tokens) {
-  for (const token of tokens) instances.delete(token);
+  for (const token of tokens) {
+    instances.delete(token);
+    forgetTimers(token);
+    forgetOperations(token);
+  }
+}
+
+/** A slice has ended: what still blocks events gets a time. */
+export function guardBlocks() {
+  for (const ctx of blocking) ctx._guardBlocks();
+  blocking.clear();
+}
+
+/** An event of this object goes on, or of the worker. */
+export function resumed(instance) {
+  const { ctx } = instances.get(instance) ?? {};
+  if (ctx) current.waitUntil = (more) => ctx.waitUntil(more);
 }
 
 export async function make(type, name, { instance, object, named }) {
   const id = new DurableObjectId(name, object, named);
   const sockets = new Sockets(instance);
-  const ctx = new DurableObjectState(id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'), sockets);
+  const ctx = new DurableObjectState(instance, id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'), sockets);
   const value = new type(ctx, env);
-  await ctx._settle();
   instances.set(instance, { value, ctx, name, sockets });
+  await ctx._settle();
 }
 
 const found = (instance) => instances.get(instance) ?? missing('an object that was forgotten', 'report this');
@@ -118,6 +182,7 @@ const found = (instance) => instances.get(instance) ?? missing('an object that w
 async function on(instance, work) {
   const { value, ctx, name, sockets } = found(instance);
   current.waitUntil = (more) => ctx.waitUntil(more);
+  if (ctx._isBlocked) await ctx._settle();
   let result;
   try {
     result = await work(value, name, sockets);

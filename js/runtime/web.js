@@ -2,6 +2,7 @@
 import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { structuredClone } from 'dotdo:clone';
 import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from 'dotdo:sockets';
+import { clearTimeout, scheduler, setImmediate, setInterval, setTimeout } from 'dotdo:timers';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const WITHOUT_BODY = [101, 204, 205, 304];
@@ -638,12 +639,7 @@ function define(name, value) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 }
 
-const INSTEAD = {
-  fetch: 'outgoing requests are for classes in Rust as yet',
-  setTimeout: 'set an alarm (ctx.storage.setAlarm)',
-  setInterval: 'set an alarm (ctx.storage.setAlarm)',
-  setImmediate: 'use queueMicrotask',
-};
+const INSTEAD = { fetch: 'outgoing requests are for classes in Rust as yet' };
 
 const ABSENT_CLASSES = [
   'AbortController', 'AbortSignal', 'Blob', 'BroadcastChannel', 'ByteLengthQueuingStrategy', 'CompressionStream', 'CountQueuingStrategy',
@@ -655,13 +651,10 @@ export function install() {
   const here = {
     Headers, Request, Response, ReadableStream, URL, URLSearchParams, TextEncoder, TextDecoder, console, crypto, structuredClone,
     WebSocket, WebSocketPair, WebSocketRequestResponsePair,
+    setTimeout, setInterval, setImmediate, clearTimeout, clearInterval: clearTimeout, clearImmediate: clearTimeout, scheduler,
   };
   for (const [name, value] of Object.entries(here)) define(name, value);
-  for (const name of ['fetch', 'setTimeout', 'setInterval', 'setImmediate']) {
-    define(name, () => missing(name, INSTEAD[name]));
-  }
-  // There is nothing that these could clear.
-  for (const name of ['clearTimeout', 'clearInterval', 'clearImmediate']) define(name, () => {});
+  define('fetch', () => missing('fetch', INSTEAD.fetch));
   for (const name of ABSENT_CLASSES) {
     define(name, class {
       constructor() {
@@ -670,7 +663,7 @@ export function install() {
     });
     Object.defineProperty(globalThis[name], 'name', { value: name });
   }
-  for (const name of ['caches', 'scheduler']) {
+  for (const name of ['caches']) {
     define(name, new Proxy({}, { get: (_, member) => (typeof member === 'symbol' ? undefined : missing(`${name}.${member}`)) }));
   }
   define('self', globalThis);

@@ -30,7 +30,9 @@ const OURS: &[(&str, &str)] = &[
     ("dotdo:sockets", include_str!("../runtime/sockets.js")),
     ("dotdo:web", include_str!("../runtime/web.js")),
     ("dotdo:environment", include_str!("../runtime/environment.js")),
+    ("dotdo:operations", include_str!("../runtime/operations.js")),
     ("dotdo:storage", include_str!("../runtime/storage.js")),
+    ("dotdo:timers", include_str!("../runtime/timers.js")),
     ("dotdo:objects", include_str!("../runtime/objects.js")),
     ("dotdo:workers", include_str!("../runtime/workers.js")),
 ];
@@ -47,7 +49,7 @@ type Entry = Persistent<Function<'static>>;
 pub(crate) struct Engine {
     // The order is the order of dropping: values, then what they belong to.
     dispatch: Entry,
-    tell_rejections: Entry,
+    end_slice: Entry,
     rejection: Rc<RefCell<Option<Entry>>>,
     context: Context,
     runtime: Runtime,
@@ -111,21 +113,13 @@ impl Engine {
         context.with(|ctx| host::install(&ctx, &bridge)).map_err(failed)?;
         loading.ours()?;
         let exported = loading.bundle(parts)?;
-        let [dispatch, tell_rejections, rejection] = loading.entries()?;
+        let [dispatch, end_slice, rejection] = loading.entries()?;
         let rejection = Rc::new(RefCell::new(Some(rejection)));
         track_rejections(&runtime, &rejection);
         deadline.at.set(None);
         let time_max = parts.time_max;
-        let engine = Self {
-            dispatch,
-            tell_rejections,
-            rejection,
-            context,
-            runtime,
-            deadline,
-            bridge,
-            time_max,
-        };
+        let engine =
+            Self { dispatch, end_slice, rejection, context, runtime, deadline, bridge, time_max };
         Ok((engine, exported))
     }
 
@@ -151,8 +145,7 @@ impl Engine {
             Err(error) => return Err(self.fault(error.to_string())),
         }
         self.finish()?;
-        let tell =
-            self.context.with(|ctx| self.tell_rejections.clone().restore(&ctx)?.call::<_, ()>(()));
+        let tell = self.context.with(|ctx| self.end_slice.clone().restore(&ctx)?.call::<_, ()>(()));
         tell.map_err(|error| self.fault(error.to_string()))?;
         self.finish()?;
         self.deadline.at.set(None);
@@ -284,7 +277,7 @@ impl Loading<'_> {
             let entry = |name: &str| {
                 Ok::<_, Error>(Persistent::save(ctx, main.get::<_, Function<'_>>(name)?))
             };
-            let found = [entry("dispatch")?, entry("tellRejections")?, entry("rejection")?];
+            let found = [entry("dispatch")?, entry("endSlice")?, entry("rejection")?];
             *entries.borrow_mut() = Some(found);
             Ok(())
         })?;

@@ -1,5 +1,7 @@
 //! Events that run in a realm, and what comes of them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// An event: what the dispatcher in `runtime/main.js` takes.
@@ -9,7 +11,7 @@ pub(crate) struct Event {
     pub(crate) what: What,
     /// Its number, under which its outcome comes.
     pub(crate) event: u64,
-    /// The objects that have left memory since the last event.
+    /// The objects that have left memory since the last event, and requests to the worker.
     pub(crate) gone: Vec<u64>,
 }
 
@@ -31,8 +33,18 @@ pub(crate) enum What {
     Closed { instance: u64, socket: SocketAbout, code: u16, reason: String },
     /// A request to the worker in front.
     Front { request: Head },
-    /// The answer of a call.
-    Answer(Answer),
+    /// The answer of a call that this instance has begun, or the worker.
+    Answer {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instance: Option<u64>,
+        #[serde(flatten)]
+        answer: Answer,
+    },
+    /// The time of a timer has come that this instance has set, or the worker.
+    Timer {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instance: Option<u64>,
+    },
 }
 
 /// The head of a request.
@@ -85,8 +97,6 @@ pub(crate) struct Failed {
     pub(crate) message: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) stack: String,
-    /// Whether the value of the object has ended with it.
-    pub(crate) reset: bool,
     /// Whether it may work later.
     pub(crate) retryable: bool,
     /// The code of an error that was not made in JavaScript.
@@ -102,8 +112,29 @@ pub(crate) struct Failed {
 pub(crate) enum Effect {
     /// An event has ended: its outcome, and the body of its response.
     Settled { event: u64, outcome: Outcome, body: Option<Vec<u8>> },
-    /// The worker calls an object.
+    /// Something was begun that ends outside of the realm.
+    Begun(Operation),
+    /// Nobody waits for the end of an operation any more.
+    Cancelled(u64),
+    /// The value of an object has ended, with this exception.
+    Reset { instance: u64, failed: Failed },
+}
+
+/// What code has begun and goes on without it; its end is an event.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    /// A number that its realm gives once at a time.
+    pub(crate) id: u64,
+    pub(crate) work: Work,
+}
+
+/// What an operation does.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Calls an object.
     Call(Call),
+    /// Waits.
+    Timer(Duration),
 }
 
 /// How an event has ended.
@@ -121,7 +152,6 @@ pub(crate) struct Outcome {
 /// A call to an object.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) id: u64,
     pub(crate) about: CallAbout,
     pub(crate) body: Option<Vec<u8>>,
 }

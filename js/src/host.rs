@@ -12,6 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use dotdo::Context;
 use dotdo::engine::Random;
@@ -21,7 +22,7 @@ use rquickjs::{ArrayBuffer, Ctx, Exception, Object, Result};
 use tokio::sync::oneshot;
 
 use crate::engine::is_out_of_memory;
-use crate::event::{Call, Effect, Fault, Outcome};
+use crate::event::{Call, Effect, Failed, Fault, Operation, Outcome, Work as Undertaking};
 use crate::limits::LOGGED_BYTES_MAX;
 
 /// Work on the context of the object whose event runs.
@@ -236,8 +237,31 @@ fn events<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Resul
         let about = serde_json::from_str(&text)
             .map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))?;
         let body = body.0.flatten().map(|body| bytes_of(&body));
-        function.add(Effect::Call(Call { id: id(number), about, body }));
+        let work = Undertaking::Call(Call { about, body });
+        function.add(Effect::Begun(Operation { id: id(number), work }));
         Ok::<_, rquickjs::Error>(())
     };
-    host.set("call", Function::new(ctx.clone(), call)?)
+    host.set("call", Function::new(ctx.clone(), call)?)?;
+    operations(ctx, host, bridge)
+}
+
+/// What goes on outside of the realm, and the end of an object's value.
+fn operations<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result<()> {
+    let function = bridge.clone();
+    let timer = move |number: f64, ms: f64| {
+        let work = Undertaking::Timer(Duration::from_millis(id(ms)));
+        function.add(Effect::Begun(Operation { id: id(number), work }));
+    };
+    host.set("timer", Function::new(ctx.clone(), timer)?)?;
+    let function = bridge.clone();
+    let cancel = move |number: f64| function.add(Effect::Cancelled(id(number)));
+    host.set("cancel", Function::new(ctx.clone(), cancel)?)?;
+    let function = bridge.clone();
+    let reset = move |ctx: Ctx<'js>, instance: f64, text: String| {
+        let failed: Failed = serde_json::from_str(&text)
+            .map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))?;
+        function.add(Effect::Reset { instance: id(instance), failed });
+        Ok::<_, rquickjs::Error>(())
+    };
+    host.set("reset", Function::new(ctx.clone(), reset)?)
 }

@@ -3,6 +3,7 @@
 //! is so.
 
 mod bundle;
+mod calls;
 mod config;
 mod engine;
 mod event;
@@ -13,6 +14,7 @@ mod object;
 mod realm;
 mod realms;
 mod source;
+mod under_way;
 mod wire;
 mod worker;
 

@@ -29,12 +29,19 @@ pub(crate) const LOAD_TIME_MAX: Duration = Duration::from_secs(5);
 /// no use.
 pub(crate) const REALMS_MAX: usize = 16;
 
-/// Maximum time that the worker waits for what another request is to do, and that work goes on after
-/// its response: what Cloudflare allows.
+/// Maximum time that an event waits for what another one is to do, and that the worker's work goes
+/// on after its response: what Cloudflare allows.
 pub(crate) const REST_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// Maximum number of calls to objects that the worker makes for one request at a time; further ones
-/// wait.
+/// Number of times that an object takes the answer of an operation when its turn is not to be had,
+/// before its value is given up.
+pub(crate) const RESUME_TRIES: u32 = 5;
+
+/// Pause before the second time; before each further one it is longer by this.
+pub(crate) const RESUME_PAUSE: Duration = Duration::from_millis(200);
+
+/// Maximum number of calls to objects that an object makes at a time, or the worker for one request;
+/// further ones wait.
 pub(crate) const CALLS_AT_ONCE: usize = 64;
 
 /// Maximum size of a file of a bundle, in bytes.

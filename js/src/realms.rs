@@ -15,7 +15,7 @@ use dotdo::{Error, ErrorKind, ObjectId, Result};
 use tokio::sync::oneshot;
 
 use crate::engine::Parts;
-use crate::event::{Effect, Fault, Outcome};
+use crate::event::{Fault, Outcome};
 use crate::realm::Realm;
 
 /// How an event has ended, and the body of its response.
@@ -38,12 +38,12 @@ pub(crate) struct Realms {
 #[derive(Default)]
 pub(crate) struct Place {
     pub(crate) realm: tokio::sync::Mutex<Option<Realm>>,
-    /// Instances that have left memory since the last event.
+    /// Instances and requests in front that have left memory since the last event.
     gone: Mutex<Vec<u64>>,
-    /// Requests in front that wait for what others may do.
+    /// Events that have not ended, and who waits for them.
     waiting: Mutex<HashMap<u64, oneshot::Sender<Ended>>>,
-    /// Number of calls to objects that are under way.
-    pub(crate) calls: AtomicUsize,
+    /// Number of operations of the worker that are under way.
+    pub(crate) operations: AtomicUsize,
 }
 
 impl Realms {
@@ -133,8 +133,16 @@ impl Realms {
     }
 }
 
+/// Locks a realm from a turn that can't await it. What it may wait for is another slice, which never
+/// waits for a turn.
+pub(crate) fn lock_at_once(
+    realm: &tokio::sync::Mutex<Option<Realm>>,
+) -> tokio::sync::MutexGuard<'_, Option<Realm>> {
+    realm.try_lock().unwrap_or_else(|_| tokio::task::block_in_place(|| realm.blocking_lock()))
+}
+
 impl Place {
-    /// An instance has left memory.
+    /// An instance has left memory, or a request in front.
     pub(crate) fn forget(&self, instance: u64) {
         self.gone.lock().push(instance);
     }
@@ -151,30 +159,17 @@ impl Place {
         waiting
     }
 
+    /// `event` has ended.
+    pub(crate) fn settle(&self, event: u64, ended: Ended) {
+        let waiting = self.waiting.lock().remove(&event);
+        if let Some(waiting) = waiting {
+            // Who has waited may be gone.
+            drop(waiting.send(ended));
+        }
+    }
+
     /// Nobody waits for `event` any more.
     pub(crate) fn wait_no_more(&self, event: u64) {
         self.waiting.lock().remove(&event);
-    }
-
-    /// The end of `own`, if it is among `effects`; the ends of other events go to those who wait
-    /// for them, and the calls are returned.
-    pub(crate) fn sort(&self, own: u64, effects: Vec<Effect>) -> (Option<Ended>, Vec<Effect>) {
-        let (mut ended, mut calls) = (None, Vec::new());
-        for effect in effects {
-            match effect {
-                Effect::Settled { event, outcome, body } if event == own => {
-                    ended = Some((outcome, body));
-                }
-                Effect::Settled { event, outcome, body } => {
-                    let waiting = self.waiting.lock().remove(&event);
-                    if let Some(waiting) = waiting {
-                        // Who has waited may be gone.
-                        drop(waiting.send((outcome, body)));
-                    }
-                }
-                call => calls.push(call),
-            }
-        }
-        (ended, calls)
     }
 }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod limits;
+mod slices;
 mod sockets;
 
 use std::path::Path;
@@ -46,7 +47,7 @@ fn a_bundle_that_needs_what_is_not_here_does_not_start() {
             "\"node:fs\", which is not in the bundle",
         ),
         ("import x from 'dotdo:host'; export default { fetch() {} }", "which is not in the bundle"),
-        ("setTimeout(() => {}, 1)", "setTimeout is not available in dotdo yet: set an alarm"),
+        ("setTimeout(() => {}, 1)", "expected a timer of a handler, got one in global scope"),
         ("await new Promise(() => {})", "cannot load the worker"),
         ("throw new Error('not today')", "not today"),
         ("export default { fetch() {} }", "a class that extends DurableObject, got none"),

@@ -3,11 +3,12 @@
 //!
 //! Promises: no storage here, and no turn of an object; what an object has answered is in the bucket.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dotdo::engine::{Clock, Handshake, SocketConnection};
+use dotdo::engine::{Clock, Handshake};
 use dotdo::service::{Gateway, GatewayObjects};
 use dotdo::{Error, ErrorKind, Request, Response, Result};
 use futures_util::future::Fuse;
@@ -16,10 +17,11 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-use crate::event::{Answer, Call, Effect, Event, Failed, Fault, Head, What};
+use crate::calls::{Called, Way};
+use crate::event::{Answer, Effect, Event, Failed, Fault, Head, Operation, What, Work};
 use crate::limits::{CALLS_AT_ONCE, REST_TIME_MAX};
 use crate::realms::{Ended, Realms};
-use crate::wire::{self, Outgoing, UNCAUGHT};
+use crate::wire::{self, UNCAUGHT};
 
 /// The worker of a bundle.
 pub(crate) struct Front {
@@ -39,42 +41,41 @@ impl Gateway for Front {
     }
 }
 
-type Answering = Pin<Box<dyn Future<Output = Called> + Send>>;
+type UnderWay = Pin<Box<dyn Future<Output = Option<Came>> + Send>>;
 
-/// The answer of a call, the body of its response, and the error behind it.
-#[derive(Default)]
-struct Called {
-    answer: Answer,
-    body: Option<Vec<u8>>,
-    error: Option<Error>,
-    /// The response that accepts the WebSocket of the worker's client.
-    accepted: Option<Response>,
+/// The end of an operation.
+enum Came {
+    Called(Box<Called>),
+    Rang,
 }
 
 /// A request to the worker.
 struct Visit {
     realms: Arc<Realms>,
     clock: Arc<dyn Clock>,
-    objects: GatewayObjects,
+    way: Arc<Way>,
     place: usize,
     /// The realm in which it began.
     generation: Option<u64>,
     event: u64,
-    calls: FuturesUnordered<Answering>,
+    operations: FuturesUnordered<UnderWay>,
+    /// Dropping an operation's sender ends it.
+    begun: HashMap<u64, oneshot::Sender<()>>,
+    /// Places for calls; further ones wait.
     places: Arc<Semaphore>,
     /// Its end, when another request brings it about.
     ended: Fuse<oneshot::Receiver<Ended>>,
     /// The errors of its calls, by which exceptions that pass on one are known.
     errors: Vec<Error>,
-    /// Whether its client asks for a WebSocket.
-    is_handshake: bool,
     /// The responses of objects that have accepted it; one of them may be the worker's.
     accepted: Vec<Option<Response>>,
 }
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        self.realms.place(self.place).wait_no_more(self.event);
+        let place = self.realms.place(self.place);
+        place.wait_no_more(self.event);
+        place.forget(self.event);
     }
 }
 
@@ -86,15 +87,15 @@ impl Visit {
         Self {
             realms,
             clock,
-            objects,
+            way: Arc::new(Way::Worker { objects, is_handshake }),
             place,
             generation: None,
             event,
-            calls: FuturesUnordered::new(),
+            operations: FuturesUnordered::new(),
+            begun: HashMap::new(),
             places: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             ended,
             errors: Vec::new(),
-            is_handshake,
             accepted: Vec::new(),
         }
     }
@@ -112,7 +113,7 @@ impl Visit {
             },
             Some(failed) => Err(self.uncaught(failed)),
         };
-        if !self.calls.is_empty() {
+        if !self.operations.is_empty() {
             // What the worker has begun goes on after its response, for a time.
             tokio::spawn(timeout(REST_TIME_MAX, self.finish()));
         }
@@ -120,7 +121,7 @@ impl Visit {
     }
 
     async fn finish(mut self) {
-        while !self.calls.is_empty() {
+        while !self.operations.is_empty() {
             if let Err(error) = self.go_on().await {
                 tracing::error!(target: "dotdo::javascript", code = error.code(), "work after a response failed: {}", error.message());
                 return;
@@ -130,25 +131,35 @@ impl Visit {
 
     /// Waits for what comes next.
     async fn go_on(&mut self) -> Result<Option<Ended>> {
-        if self.calls.is_empty() {
+        if self.operations.is_empty() {
             return self.wait_for_others().await.map(Some);
         }
         tokio::select! {
-            Some(Called { mut answer, body, error, accepted }) = self.calls.next() => {
-                self.know(&mut answer, error);
-                if accepted.is_some() {
-                    self.accepted.push(accepted);
-                    answer.socket = Some(self.accepted.len() as u64);
-                }
-                self.enter(What::Answer(answer), body).await
-            }
+            Some(came) = self.operations.next() => match came {
+                Some(came) => self.take(came).await,
+                None => Ok(None),
+            },
             Ok(ended) = &mut self.ended => Ok(Some(ended)),
         }
     }
 
+    /// Runs the event with the end of an operation.
+    async fn take(&mut self, came: Came) -> Result<Option<Ended>> {
+        let Came::Called(called) = came else {
+            return self.enter(What::Timer { instance: None }, None).await;
+        };
+        let Called { mut answer, body, error, accepted } = *called;
+        self.know(&mut answer, error);
+        if accepted.is_some() {
+            self.accepted.push(accepted);
+            answer.socket = Some(self.accepted.len() as u64);
+        }
+        self.enter(What::Answer { instance: None, answer }, body).await
+    }
+
     /// Waits for another request to do what this one waits for.
     async fn wait_for_others(&mut self) -> Result<Ended> {
-        let has_hope = self.realms.place(self.place).calls.load(Ordering::Relaxed) > 0;
+        let has_hope = self.realms.place(self.place).operations.load(Ordering::Relaxed) > 0;
         let ended =
             if has_hope { timeout(REST_TIME_MAX, &mut self.ended).await.ok() } else { None };
         ended.and_then(std::result::Result::ok).ok_or_else(|| {
@@ -177,34 +188,54 @@ impl Visit {
             realms.error_of(&fault)
         })?;
         drop(locked);
-        let (ended, calls) = place.sort(self.event, effects);
-        for call in calls {
-            if let Effect::Call(call) = call {
-                self.begin(call);
-            }
-        }
-        Ok(ended)
+        Ok(self.sort(effects))
     }
 
-    fn begin(&mut self, call: Call) {
-        let (objects, places) = (self.objects.clone(), self.places.clone());
-        let is_handshake = self.is_handshake;
-        let under_way = UnderWay::new(self.realms.clone(), self.place);
-        self.calls.push(Box::pin(async move {
-            let _under_way = under_way;
-            // It is never closed.
-            let _place = places.acquire_owned().await;
-            let id = call.id;
-            let mut called = match made(&objects, call, is_handshake).await {
-                Ok(called) => called,
-                Err(error) => Called {
-                    answer: Answer { error: Some(failed(&error)), ..Answer::default() },
-                    error: Some(error),
-                    ..Called::default()
-                },
+    /// Begins what was begun, and returns the end of this request if it has come.
+    fn sort(&mut self, effects: Vec<Effect>) -> Option<Ended> {
+        let mut ended = None;
+        for effect in effects {
+            match effect {
+                Effect::Settled { event, outcome, body } if event == self.event => {
+                    ended = Some((outcome, body));
+                }
+                Effect::Settled { event, outcome, body } => {
+                    self.realms.place(self.place).settle(event, (outcome, body));
+                }
+                Effect::Begun(operation) => self.begin(operation),
+                Effect::Cancelled(id) => _ = self.begun.remove(&id),
+                // There is no object here.
+                Effect::Reset { .. } => {}
+            }
+        }
+        ended
+    }
+
+    fn begin(&mut self, Operation { id, work }: Operation) {
+        let (way, places, clock) = (self.way.clone(), self.places.clone(), self.clock.clone());
+        let counted = Counted::new(self.realms.clone(), self.place);
+        let (begun, cancelled) = oneshot::channel();
+        self.begun.insert(id, begun);
+        self.operations.push(Box::pin(async move {
+            let _counted = counted;
+            let work = async {
+                match work {
+                    Work::Call(call) => {
+                        // It is never closed.
+                        let _place = places.acquire_owned().await;
+                        Came::Called(Box::new(way.call(id, call).await))
+                    }
+                    Work::Timer(duration) => {
+                        clock.sleep(duration).await;
+                        Came::Rang
+                    }
+                }
             };
-            called.answer.call = id;
-            called
+            tokio::select! {
+                biased;
+                _ = cancelled => None,
+                came = work => Some(came),
+            }
         }));
     }
 
@@ -235,77 +266,18 @@ impl Visit {
     }
 }
 
-/// Counts a call while it is under way.
-struct UnderWay(Arc<Realms>, usize);
+/// Counts an operation while it is under way.
+struct Counted(Arc<Realms>, usize);
 
-impl UnderWay {
+impl Counted {
     fn new(realms: Arc<Realms>, place: usize) -> Self {
-        realms.place(place).calls.fetch_add(1, Ordering::Relaxed);
+        realms.place(place).operations.fetch_add(1, Ordering::Relaxed);
         Self(realms, place)
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.place(self.1).calls.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Makes a call and reads its answer. `is_handshake`: the client of the worker asks for a WebSocket,
-/// and a call that does so, too, is for that.
-async fn made(objects: &GatewayObjects, call: Call, is_handshake: bool) -> Result<Called> {
-    let Call { about, body, .. } = call;
-    let is_method = about.rpc.is_some();
-    let (head, body) = if is_method {
-        let url = "http://object/".to_owned();
-        (Head { url, method: "POST".to_owned(), headers: Vec::new() }, about.values.into_bytes())
-    } else {
-        let head = Head { url: about.url, method: about.method, headers: about.headers };
-        (head, body.unwrap_or_default())
-    };
-    let outgoing =
-        Outgoing { head: &head, name: about.name.as_deref(), method: about.rpc.as_deref() };
-    let mut request = outgoing.request(body)?;
-    if is_handshake && !is_method && wire::asks_for_socket(request.headers()) {
-        request.extensions_mut().insert(Handshake);
-    }
-    let response = objects.fetch(&about.class, &about.object, request).await?;
-    if response.extensions().get::<SocketConnection>().is_some() {
-        let headers = texts(response.headers());
-        let answer = Answer { status: response.status().as_u16(), headers, ..Answer::default() };
-        return Ok(Called { answer, accepted: Some(response), ..Called::default() });
-    }
-    let (mut parts, body) = response.into_parts();
-    let bytes = body.bytes().await?.to_vec();
-    let mut answer = Answer { status: parts.status.as_u16(), ..Answer::default() };
-    if wire::is_exception(&parts.headers) {
-        answer.error = Some(serde_json::from_slice(&bytes).unwrap_or_default());
-        return Ok(Called { answer, ..Called::default() });
-    }
-    if is_method {
-        let text = String::from_utf8(bytes);
-        answer.text = Some(text.map_err(|_| Error::internal("a method answers with JSON"))?);
-        return Ok(Called { answer, ..Called::default() });
-    }
-    wire::strip(&mut parts.headers);
-    answer.headers = texts(&parts.headers);
-    Ok(Called { answer, body: Some(bytes), ..Called::default() })
-}
-
-fn texts(headers: &http::HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
-}
-
-/// An error of ours as the worker sees it.
-fn failed(error: &Error) -> Failed {
-    let retryable =
-        matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Fenced);
-    Failed {
-        name: "Error".to_owned(),
-        message: error.message().to_owned(),
-        code: Some(error.code().to_owned()),
-        retryable,
-        ..Failed::default()
+        self.0.place(self.1).operations.fetch_sub(1, Ordering::Relaxed);
     }
 }

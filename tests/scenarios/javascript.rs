@@ -161,7 +161,7 @@ import { helper } from './lib/helper.js';
 export class Vault extends DurableObject {
   secret() { return 'of the vault'; }
   fetch(request) { return Response.json([request.url, [...request.headers.keys()].filter((name) => name.startsWith('dotdo'))]); }
-  async later() { await this.env.VAULT.getByName('other').secret(); }
+  async facets() { await this.ctx.facets.get('other'); }
   forever() { while (true) {} }
 }
 export class Old {
@@ -186,7 +186,7 @@ export default {
       case '/object-forever': await vault.forever(); break;
       case '/caught-forever': try { await vault.forever(); } catch (error) { return new Response(`${error.code} ${error.retryable ?? false}`); } break;
       case '/never': await new Promise(() => {}); break;
-      case '/from-object': await vault.later(); break;
+      case '/facets': await vault.facets(); break;
       case '/exports': return new Response(String(exports.Vault));
       case '/old-rpc': await env.OLD.getByName('o').fetch2(); break;
       case '/call-many': return Response.json((await Promise.all(Array.from({ length: 200 }, (_, n) => env.VAULT.getByName(`v${n % 5}`).secret()))).length);
@@ -274,7 +274,7 @@ async fn failures_are_errors_of_the_house_and_harm_nobody_else() {
     for (path, status, code) in [
         ("/throw", 500, "UNCAUGHT_EXCEPTION"),
         ("/not-a-response", 500, "UNCAUGHT_EXCEPTION"),
-        ("/from-object", 500, "UNCAUGHT_EXCEPTION"),
+        ("/facets", 500, "UNCAUGHT_EXCEPTION"),
         ("/exports", 500, "UNCAUGHT_EXCEPTION"),
         ("/old-rpc", 500, "UNCAUGHT_EXCEPTION"),
         ("/never", 500, "AWAITS_NOTHING"),
@@ -294,7 +294,7 @@ async fn failures_are_errors_of_the_house_and_harm_nobody_else() {
     for line in [
         "uncaught Error: secret reason",
         "at fetch (worker.js",
-        "calling another object from an object is not available in dotdo yet",
+        "ctx.facets is not available in dotdo yet",
         "exports.Vault is not available in dotdo yet",
     ] {
         assert!(log.contains(line), "{line} is not in the log:\n{log}");

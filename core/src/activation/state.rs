@@ -241,8 +241,16 @@ impl Activation {
     }
 
     /// Drops the object's memory if the object does not exist: it has no records, or was deleted, and
-    /// no record is in flight. So a request for an id that does not exist leaves nothing behind.
+    /// no record is in flight. So a request for an id that does not exist leaves nothing behind, unless
+    /// it stays or lingers ([`Context::linger`](crate::Context::linger)).
     pub(crate) fn drop_what_does_not_exist(&self, held: &mut TurnState) {
+        if held
+            .resident
+            .as_ref()
+            .is_some_and(|resident| resident.context.stays.keep_what_does_not_exist())
+        {
+            return;
+        }
         let pipeline = self.pipeline();
         if !pipeline.head.exists() && pipeline.is_quiet() {
             drop(pipeline);

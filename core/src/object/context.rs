@@ -18,6 +18,7 @@ use crate::object::host::Host;
 use crate::object::remote::RemoteObject;
 use crate::object::savepoint::savepoint;
 use crate::object::sql::Sql;
+use crate::object::stay::Stays;
 use crate::object::storage::Storage;
 use crate::sqlite::Database;
 use crate::sync::Mutex;
@@ -40,6 +41,7 @@ pub struct Context {
     pub(crate) foreign_claim: Option<Claim>,
     /// Whether the database is an earlier state, for which there are no turns.
     pub(crate) is_as_of: bool,
+    pub(crate) stays: Stays,
 }
 
 /// The part of a [`Context`] that is specific to a request.
@@ -116,6 +118,7 @@ impl Context {
             request: RequestState::default(),
             foreign_claim: None,
             is_as_of: false,
+            stays: Stays::default(),
         }
     }
 

@@ -114,6 +114,21 @@ pub(crate) trait Host: Send + Sync {
         foreign: Option<&Claim>,
     ) -> Result<FencingToken>;
 
+    /// Makes sure that no other process writes to `object`, whose handler is running, between its
+    /// turns; a lease does so already. `foreign` is the live claim of another process.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Host::acquire_token`].
+    async fn keep_others_away(
+        &self,
+        object: &ObjectId,
+        foreign: Option<&Claim>,
+    ) -> Result<Option<FencingToken>>;
+
+    /// The clock of this process.
+    fn clock(&self) -> Arc<dyn Clock>;
+
     /// Whether this process still holds what `token` has granted.
     ///
     /// # Errors

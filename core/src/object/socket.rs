@@ -15,6 +15,7 @@ use crate::limits::{
 use crate::object::app::DurableObject;
 use crate::object::body::{Body, Request, Response};
 use crate::object::context::Context;
+use crate::object::slice::Continuation;
 use crate::sockets::{
     EVENT_STREAM, Ended, Event, Place, Row, SocketClose, SocketEvent, SocketFrame, SocketMessage,
     auto_response_of, events, find, insert, list, remove, set_attachment, set_auto_response,
@@ -342,6 +343,10 @@ pub(crate) fn accepts(response: &Response, id: Uuid) -> bool {
 ///
 /// `Handler` (code `SOCKET_NOT_RETURNED`) when not.
 pub(super) fn check_accepted(ctx: &Context, response: &Response) -> Result<()> {
+    if Continuation::is_in(response.extensions()) {
+        // What it returns at last is not known yet. If it is something else, the connection breaks off.
+        return Ok(());
+    }
     let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let fits = match ctx.request.accepted {
         Some(id) => is_upgrade && accepts(response, id),

@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
@@ -129,6 +130,18 @@ impl<T: DurableObject> Turns<T> {
     /// `Invalid` when the id is not one.
     pub fn stub<C: Class>(&self, id: &str) -> Result<Stub<C>> {
         Ok(Stub::of(self.object(C::NAME, id)?))
+    }
+
+    /// Waits for `duration` on the server's clock, which tests advance.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when the server stops.
+    pub async fn sleep(&self, duration: Duration) -> Result<()> {
+        // Nothing of the engine is kept while this waits.
+        let clock = self.host.upgrade().ok_or_else(stopping)?.clock();
+        clock.sleep(duration).await;
+        Ok(())
     }
 
     /// For whom the work runs, and who waits for it.

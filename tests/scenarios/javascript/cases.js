@@ -38,6 +38,133 @@ const three = (sql) => {
   sql.exec("INSERT INTO t (a, b) VALUES ('x', 1.5), ('y', NULL), ('z', 3)");
 };
 
+/** What objects do between and beside events: calls, timers, and who waits for whom. */
+const betweenCases = {
+  async calls_another(_, name, { env }) {
+    const other = env.CASES.getByName(`${name} other`);
+    return [await other.increment(2), await other.increment(3)];
+  },
+  async calls_itself({ storage }, name, { env }) {
+    await storage.put('count', 40);
+    return [await env.CASES.getByName(name).increment(2), await storage.get('count')];
+  },
+  async calls_back({ storage }, name, { env }) {
+    await storage.put('count', 10);
+    return [await env.CASES.getByName(`${name} other`).incrementOf(name, 5), await storage.get('count')];
+  },
+  async calls_by_fetch(_, name, { env }) {
+    const response = await env.CASES.getByName(`${name} other`).fetch('https://example.com/mirror', { method: 'PUT', body: 'body', headers: { 'x-a': 'b' } });
+    return [response.status, response.headers.get('x-seen'), await response.json()];
+  },
+  async calls_many(_, name, { env }) {
+    return Promise.all([1, 2, 3, 4].map((by) => env.CASES.getByName(`${name} other`).increment(by)));
+  },
+  async call_error(_, name, { env }) {
+    try {
+      await env.CASES.getByName(`${name} other`).fail();
+    } catch (error) {
+      return [error instanceof RangeError, error.name, error.message, error.remote];
+    }
+  },
+  async call_to_one_that_ends(_, name, { env }) {
+    return nameOf(() => env.CASES.getByName(`${name} other`).end());
+  },
+  async storage_is_not_interleaved(_, name, { env }) {
+    const other = env.CASES.getByName(`${name} other`);
+    await Promise.all(Array.from({ length: 5 }, () => other.increment(1)));
+    return other.increment(0);
+  },
+  async timers_are_interleaved(_, name, { env }) {
+    const other = env.CASES.getByName(`${name} other`);
+    return Promise.all([other.slowIncrement(50), other.slowIncrement(100)]);
+  },
+  async an_event_runs_while_another_waits(_, name, { env }) {
+    const other = env.CASES.getByName(`${name} other`);
+    const slow = other.noteAround('slow', 100);
+    await scheduler.wait(30);
+    await other.noteAround('quick', 0);
+    await slow;
+    return other.notesOf();
+  },
+  async blocked_events_wait(_, name, { env }) {
+    const other = env.CASES.getByName(`${name} other`);
+    const block = other.block(100);
+    await scheduler.wait(30);
+    await other.noteAround('after', 0);
+    await block;
+    return other.notesOf();
+  },
+  async a_failed_block_ends_the_object(_, name, { env }) {
+    const first = await nameOf(() => env.CASES.getByName(`${name} other`).failInBlock());
+    return [first, await env.CASES.getByName(`${name} other`).countOf()];
+  },
+  async an_abort_ends_others_that_wait(_, name, { env }) {
+    const slow = nameOf(() => env.CASES.getByName(`${name} other`).noteAround('slow', 300));
+    await scheduler.wait(30);
+    const ended = await nameOf(() => env.CASES.getByName(`${name} other`).end());
+    return [ended, await slow];
+  },
+  async timers_in_order() {
+    const order = [];
+    setTimeout(() => order.push('c'), 20);
+    setTimeout(() => order.push('a'), 0);
+    setTimeout((one, two) => order.push(one + two), 1, 'b', '!');
+    clearTimeout(setTimeout(() => order.push('never'), 5));
+    queueMicrotask(() => order.push('microtask'));
+    await scheduler.wait(60);
+    return order;
+  },
+  async an_interval() {
+    let count = 0;
+    await new Promise((resolve) => {
+      const id = setInterval(() => {
+        if (++count === 3) {
+          clearInterval(id);
+          resolve();
+        }
+      }, 5);
+    });
+    await scheduler.wait(30);
+    return count;
+  },
+  what_timers_are() {
+    const ids = [setTimeout(() => {}, 0), setInterval(() => {}, 1000)];
+    clearInterval(ids[1]);
+    clearTimeout(undefined);
+    clearTimeout(123456789);
+    return ids.map((id) => [typeof id, typeof +id]);
+  },
+  timer_without_function: () => nameOf(() => setTimeout('1 + 1', 0)),
+  async a_timer_that_throws_harms_nobody() {
+    const seen = [];
+    setTimeout(() => {
+      throw new Error('in a timer');
+    }, 1);
+    setTimeout(() => seen.push('next'), 2);
+    await scheduler.wait(30);
+    return seen;
+  },
+  async work_after_the_response(_, name, { env }) {
+    const other = env.CASES.getByName(`${name} other`);
+    await other.incrementLater(7);
+    await scheduler.wait(100);
+    return other.increment(0);
+  },
+  async time_goes_on_between_slices() {
+    const before = Date.now();
+    await scheduler.wait(20);
+    return Date.now() - before >= 15;
+  },
+  async a_constructor_that_waits(_, name, { env }) {
+    return env.CASES.getByName('begins slowly').begunOf();
+  },
+  async a_race_with_a_timer(_, name, { env }) {
+    const other = env.CASES.getByName(`${name} other`);
+    const late = new Promise((resolve) => setTimeout(() => resolve('late'), 20));
+    return Promise.race([other.noteAround('slow', 200).then(() => 'slow'), late]);
+  },
+};
+
 const objectCases = {
   kv_absent: ({ storage }) => storage.get('nothing'),
   async kv_values({ storage }) {
@@ -418,6 +545,16 @@ export class Cases extends DurableObject {
   field = () => 'a field';
   count = 0;
 
+  constructor(ctx, env) {
+    super(ctx, env);
+    if (ctx.id.name !== 'begins slowly') return;
+    ctx.blockConcurrencyWhile(async () => {
+      const told = await env.CASES.getByName('a helper of the constructor').echo('told');
+      await scheduler.wait(20);
+      this.begun = told;
+    });
+  }
+
   async fetch(request) {
     const url = new URL(request.url);
     if (url.pathname === '/mirror') {
@@ -427,7 +564,7 @@ export class Cases extends DurableObject {
     if (url.pathname === '/throw') throw new RangeError('thrown in fetch');
     if (url.pathname === '/empty') return new Response(null, { status: 204 });
     const name = url.pathname.slice(1);
-    return Response.json(await outcome(() => (objectCases[name] ?? webCases[name])(this.ctx, name)));
+    return Response.json(await outcome(() => (objectCases[name] ?? betweenCases[name] ?? webCases[name])(this.ctx, name, this)));
   }
 
   echo(...values) {
@@ -458,6 +595,49 @@ export class Cases extends DurableObject {
     throw new Error('counted');
   }
 
+  notes = [];
+
+  incrementOf(name, by) {
+    return this.env.CASES.getByName(name).increment(by);
+  }
+
+  async slowIncrement(ms) {
+    const count = (await this.ctx.storage.get('count')) ?? 0;
+    await scheduler.wait(ms);
+    await this.ctx.storage.put('count', count + 1);
+    return count + 1;
+  }
+
+  incrementLater(by) {
+    this.ctx.waitUntil(scheduler.wait(20).then(() => this.increment(by)));
+  }
+
+  async noteAround(name, ms) {
+    this.notes.push(`${name} begins`);
+    await scheduler.wait(ms);
+    this.notes.push(`${name} ends`);
+  }
+
+  notesOf() {
+    return this.notes;
+  }
+
+  block(ms) {
+    return this.ctx.blockConcurrencyWhile(() => this.noteAround('block', ms));
+  }
+
+  async failInBlock() {
+    this.count = 5;
+    await this.ctx.blockConcurrencyWhile(async () => {
+      await scheduler.wait(5);
+      throw new RangeError('in a block');
+    });
+  }
+
+  begunOf() {
+    return this.begun;
+  }
+
   countOf() {
     return this.count;
   }
@@ -474,7 +654,7 @@ export default {
     const { pathname } = new URL(request.url);
     const [, kind, name] = pathname.split('/');
     if (kind === 'names') {
-      return Response.json([...Object.keys(objectCases), ...Object.keys(webCases)].map((one) => `object/${one}`).concat(Object.keys(frontCases).map((one) => `front/${one}`)));
+      return Response.json([...Object.keys(objectCases), ...Object.keys(betweenCases), ...Object.keys(webCases)].map((one) => `object/${one}`).concat(Object.keys(frontCases).map((one) => `front/${one}`)));
     }
     if (kind === 'front') return Response.json(await outcome(() => frontCases[name](env)));
     if (kind === 'object') return env.CASES.getByName(name).fetch(`https://example.com/${name}`);

@@ -214,7 +214,9 @@ impl Activation {
 /// From the commit on, the memory has what the pipeline does not know until the changes are handed
 /// over.
 fn commit(runtime: &Runtime, resident: &mut Resident) -> Result<Submission> {
-    if resident.context.database.has_only_started()? {
+    if !resident.context.stays.keep_what_does_not_exist()
+        && resident.context.database.has_only_started()?
+    {
         undo_start(runtime, resident)?;
         return Ok(Submission::default());
     }
@@ -233,7 +235,7 @@ fn commit(runtime: &Runtime, resident: &mut Resident) -> Result<Submission> {
 }
 
 /// Rolls back the changes of a class's start when there are no others: a request that only reads
-/// does not create the object.
+/// does not create the object. The caller knows that its value need not stay.
 pub(crate) fn undo_start(runtime: &Runtime, resident: &mut Resident) -> Result<()> {
     resident.context.database.rollback();
     resident.value = runtime.app.make(resident.context.id().class())?;

@@ -103,7 +103,8 @@ impl Activation {
     /// Drops an object's memory, if nobody is using it.
     pub(super) fn evict(&self) {
         let Ok(mut held) = self.turn.try_lock() else { return };
-        if self.pipeline().is_quiet() && held.resident.is_some() {
+        let may_go = held.resident.as_ref().is_some_and(|it| !it.context.stays.are_any());
+        if may_go && self.pipeline().is_quiet() {
             self.drop_memory(&mut held);
             metrics::counter!("dotdo_evictions_total").increment(1);
         }

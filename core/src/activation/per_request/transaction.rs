@@ -69,9 +69,11 @@ pub(crate) async fn run_shared(
     if let [Err(_)] = transaction.answers.as_slice() {
         resident.context.database.rollback();
         resident.context.database.begin(Mode::ReadWrite)?;
-    } else if offload(activation.runtime.executor.as_ref(), || {
-        resident.context.database.has_only_started()
-    })? {
+    } else if !resident.context.stays.keep_what_does_not_exist()
+        && offload(activation.runtime.executor.as_ref(), || {
+            resident.context.database.has_only_started()
+        })?
+    {
         undo_start(&activation.runtime, resident)?;
         resident.context.database.begin(Mode::ReadWrite)?;
     }

@@ -1,0 +1,94 @@
+// Timers: Rust waits, and the end of each wait is an event.
+import { host } from 'dotdo:host';
+import { nextOperation, owner } from 'dotdo:operations';
+
+const TIMERS_MAX = 10_000;
+const DELAY_MAX = 2 ** 31 - 1;
+
+/** The timers of each owner, by their numbers: an object in memory, or a request to the worker. */
+const owners = new Map();
+
+/** An owner has left memory. */
+export const forgetTimers = (gone) => owners.delete(gone);
+
+function set(work, delay, values, repeats) {
+  if (typeof work !== 'function') throw new TypeError(`expected a function to call later, got ${typeof work}`);
+  if (owner === undefined) throw new Error('expected a timer of a handler, got one in global scope: nothing waits for it there');
+  const timers = owners.get(owner) ?? new Map();
+  if (timers.size >= TIMERS_MAX) throw new Error(`expected at most ${TIMERS_MAX} timers at a time, got more`);
+  owners.set(owner, timers);
+  const number = Number(delay);
+  const timer = { id: nextOperation(), work, values, ms: number > 0 ? Math.min(Math.floor(number), DELAY_MAX) : 0, repeats };
+  begin(timers, timer);
+  return new Timeout(timer.id);
+}
+
+/** What stands for a timer: an object as in Node, which is also a number. */
+class Timeout {
+  #id;
+
+  constructor(id) {
+    this.#id = id;
+  }
+
+  [Symbol.toPrimitive]() {
+    return this.#id;
+  }
+
+  ref() {
+    return this;
+  }
+
+  unref() {
+    return this;
+  }
+
+  hasRef() {
+    return true;
+  }
+
+  close() {
+    clearTimeout(this);
+    return this;
+  }
+}
+
+function begin(timers, timer) {
+  timer.due = host.now() + timer.ms;
+  timers.set(timer.id, timer);
+  host.timer(timer.id, timer.ms);
+}
+
+export const setTimeout = (work, delay, ...values) => set(work, delay, values, false);
+export const setInterval = (work, delay, ...values) => set(work, delay, values, true);
+export const setImmediate = (work, ...values) => set(work, 0, values, false);
+
+export function clearTimeout(id) {
+  if (typeof id === 'symbol' || typeof id === 'bigint') return;
+  const number = Number(id);
+  if (owners.get(owner)?.delete(number)) host.cancel(number);
+}
+
+/** A wait is over: the earliest timer of the owner runs, so that they run in order, whichever wait it was. */
+export function ring() {
+  const timers = owners.get(owner);
+  let first;
+  for (const timer of timers?.values() ?? []) if (!first || timer.due < first.due) first = timer;
+  if (!first) return;
+  timers.delete(first.id);
+  // An exception of the function does not end what is repeated.
+  if (first.repeats) begin(timers, first);
+  else if (!timers.size) owners.delete(owner);
+  try {
+    first.work.apply(globalThis, first.values);
+  } catch (error) {
+    host.log('error', `uncaught in a timer: ${error?.stack ? `${error}\n${error.stack}` : error}`);
+  }
+}
+
+export const scheduler = {
+  wait: (delay, options) => {
+    if (options?.signal) throw new Error('scheduler.wait with a signal is not available in dotdo yet');
+    return new Promise((resolve) => setTimeout(resolve, delay));
+  },
+};

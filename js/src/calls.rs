@@ -1,0 +1,126 @@
+//! Calls to objects, of the worker in front and of objects: the request, and what its response says.
+
+use dotdo::engine::{Handshake, SocketConnection};
+use dotdo::service::GatewayObjects;
+use dotdo::{Error, ErrorKind, Request, Response, Result, Turns};
+
+use crate::event::{Answer, Call, Failed, Head};
+use crate::object::JsObject;
+use crate::wire::{self, Outgoing};
+
+/// Who calls.
+pub(crate) enum Way {
+    /// A request to the worker, for the client that has sent it.
+    Worker {
+        objects: GatewayObjects,
+        /// Whether that client asks for a WebSocket: a call that does so, too, is for it.
+        is_handshake: bool,
+    },
+    /// An event of an object, which has left its turn.
+    Object(Turns<JsObject>),
+}
+
+/// The answer of a call.
+#[derive(Default)]
+pub(crate) struct Called {
+    pub(crate) answer: Answer,
+    /// The body of its response.
+    pub(crate) body: Option<Vec<u8>>,
+    /// The error behind it.
+    pub(crate) error: Option<Error>,
+    /// The response that accepts the WebSocket of the worker's client.
+    pub(crate) accepted: Option<Response>,
+}
+
+impl Way {
+    /// Makes a call, whose number is `id`, and reads its answer.
+    pub(crate) async fn call(&self, id: u64, call: Call) -> Called {
+        let mut called = match self.answer(call).await {
+            Ok(called) => called,
+            Err(error) => Called {
+                answer: Answer { error: Some(failed(&error)), ..Answer::default() },
+                error: Some(error),
+                ..Called::default()
+            },
+        };
+        called.answer.call = id;
+        called
+    }
+
+    async fn answer(&self, Call { about, body }: Call) -> Result<Called> {
+        let is_method = about.rpc.is_some();
+        let (head, body) = if is_method {
+            let url = "http://object/".to_owned();
+            let head = Head { url, method: "POST".to_owned(), headers: Vec::new() };
+            (head, about.values.into_bytes())
+        } else {
+            let head = Head { url: about.url, method: about.method, headers: about.headers };
+            (head, body.unwrap_or_default())
+        };
+        let outgoing =
+            Outgoing { head: &head, name: about.name.as_deref(), method: about.rpc.as_deref() };
+        let response =
+            self.send((&about.class, &about.object), outgoing.request(body)?, is_method).await?;
+        if response.extensions().get::<SocketConnection>().is_some() {
+            let headers = texts(response.headers());
+            let status = response.status().as_u16();
+            let answer = Answer { status, headers, ..Answer::default() };
+            return Ok(Called { answer, accepted: Some(response), ..Called::default() });
+        }
+        answered(response, is_method).await
+    }
+
+    async fn send(
+        &self,
+        (class, id): (&str, &str),
+        mut request: Request,
+        is_method: bool,
+    ) -> Result<Response> {
+        match self {
+            Self::Worker { objects, is_handshake } => {
+                if *is_handshake && !is_method && wire::asks_for_socket(request.headers()) {
+                    request.extensions_mut().insert(Handshake);
+                }
+                objects.fetch(class, id, request).await
+            }
+            Self::Object(object) => object.object(class, id)?.fetch(request).await,
+        }
+    }
+}
+
+/// What a response says. `is_method`: it is that of a method.
+async fn answered(response: Response, is_method: bool) -> Result<Called> {
+    let (mut parts, body) = response.into_parts();
+    let bytes = body.bytes().await?.to_vec();
+    let mut answer = Answer { status: parts.status.as_u16(), ..Answer::default() };
+    if wire::is_exception(&parts.headers) {
+        answer.error = Some(serde_json::from_slice(&bytes).unwrap_or_default());
+        return Ok(Called { answer, ..Called::default() });
+    }
+    if is_method {
+        let text = String::from_utf8(bytes);
+        answer.text = Some(text.map_err(|_| Error::internal("a method answers with JSON"))?);
+        return Ok(Called { answer, ..Called::default() });
+    }
+    wire::strip(&mut parts.headers);
+    answer.headers = texts(&parts.headers);
+    Ok(Called { answer, body: Some(bytes), ..Called::default() })
+}
+
+fn texts(headers: &http::HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+}
+
+/// An error of ours as the caller sees it.
+fn failed(error: &Error) -> Failed {
+    let retryable =
+        matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Fenced);
+    Failed {
+        name: "Error".to_owned(),
+        message: error.message().to_owned(),
+        code: Some(error.code().to_owned()),
+        retryable,
+        ..Failed::default()
+    }
+}
