@@ -348,7 +348,7 @@ impl Host for Inner {
         match self.runtime().settings.ownership {
             Ownership::Leased => Ok(None),
             Ownership::PerRequest => {
-                self.activations.get(object)?.hold_for_handler(foreign).await.map(Some)
+                self.activations.get(object)?.acquire_token(foreign).await.map(Some)
             }
         }
     }

@@ -100,6 +100,11 @@ pub(crate) const KEY_BYTES_MAX: usize = 1024;
 /// client: long enough for whatever a client waits for.
 pub(crate) const CONTINUATION_TIME_MAX: Duration = Duration::from_secs(15 * 60);
 
+/// How long the handler of an alarm that has left its turn is believed to be under way at first. Its
+/// process puts that off after half of the time, and doubles it: this long after a crash at least the
+/// alarm runs again, and a record is written for each doubling.
+pub(crate) const ALARM_UNDER_WAY_MIN: Duration = Duration::from_secs(60);
+
 /// Maximum length of a chain of calls between objects.
 pub(crate) const CALL_DEPTH_MAX: usize = 16;
 

@@ -10,7 +10,7 @@ use dotdo::{
     Result, Turns,
 };
 
-use crate::event::{AlarmAbout, Effect, Event, Failed, Fault, Operation, What};
+use crate::event::{AlarmAbout, Effect, Event, Failed, Fault, Operation, Outcome, What};
 use crate::host::sockets::about;
 use crate::realm::{Realm, Whose};
 use crate::realms::{Ended, Realms, lock_at_once};
@@ -360,17 +360,30 @@ impl DurableObject for JsObject {
         };
         let Ran { turned, begun } =
             self.on(ctx, Given::default(), |instance| What::Alarm { instance, info }).await?;
-        let Turned::Ended((outcome, _)) = turned else {
-            let text = "the alarm awaits something besides its storage, which it can't as yet; begin it without awaiting it, or in the event of a request";
-            return Err(Error::handler(text).with_code("AWAITS_NOTHING"));
+        let outcome_of = |object: &ObjectId, outcome: Outcome| match outcome.error {
+            None => Ok(()),
+            Some(failed) => {
+                log(object, &failed);
+                let error = Error::handler(format!("{}: {}", failed.name, failed.message));
+                Err(error.with_code(UNCAUGHT))
+            }
         };
-        if let Some(failed) = outcome.error {
-            log(ctx.id(), &failed);
-            let error = Error::handler(format!("{}: {}", failed.name, failed.message));
-            return Err(error.with_code(UNCAUGHT));
+        match turned {
+            Turned::Ended((outcome, _)) => {
+                outcome_of(ctx.id(), outcome)?;
+                let object = ctx.turns();
+                self.begin(ctx, begun, &object)
+            }
+            Turned::Waits(waiting) => {
+                let mut handle = None;
+                ctx.leave_alarm(|object: Turns<Self>| {
+                    handle = Some(object.clone());
+                    async move { outcome_of(object.id(), waiting.end(&object).await?.0) }
+                })?;
+                let object = handle.unwrap_or_else(|| ctx.turns());
+                self.begin(ctx, begun, &object)
+            }
         }
-        let object = ctx.turns();
-        self.begin(ctx, begun, &object)
     }
 
     /// After an exception the socket stays open, as on Cloudflare, and so does what was written.

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::limits::CONTINUATION_TIME_MAX;
 use crate::millis;
-use crate::object::{AnyObject, Body, Context, Continuation, Request, Response, Schedule};
+use crate::object::{AnyObject, Body, Context, Continuation, Request, Response, Rest, Schedule};
 use crate::sqlite::Mode;
 use crate::trace::{span, traced};
 
@@ -190,10 +190,7 @@ async fn drive(
 /// # Errors
 ///
 /// Its own; `TimedOut` when it overran; `Handler` when it panicked.
-pub(crate) async fn run_outside(
-    runtime: &Runtime,
-    work: Pin<Box<dyn Future<Output = Result<Response>> + Send>>,
-) -> Result<Response> {
+pub(crate) async fn run_outside(runtime: &Runtime, work: Rest) -> Result<Response> {
     let bound =
         Bound { time_max: CONTINUATION_TIME_MAX, left: "the rest of the request was not done" };
     guard_within(runtime, work, bound).await

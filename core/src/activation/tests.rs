@@ -26,6 +26,7 @@ mod shares;
 mod slow;
 mod sockets;
 mod start;
+mod stays;
 mod tenants;
 mod token;
 mod turns;

@@ -3,28 +3,49 @@
 
 use std::sync::Arc;
 
+use futures_util::future::{Either, select};
+use http::Extensions;
+
 use crate::activation::{Activation, Resident, run_start};
 use crate::alarms::due::Due;
 use crate::alarms::settle::{Known, settle};
 use crate::error::{Error, Result};
 use crate::executor::offload;
+use crate::limits::ALARM_UNDER_WAY_MIN;
 use crate::millis;
-use crate::object::{Body, Request, Response};
+use crate::object::{Body, Context, Continuation, Request, Response, Rest};
 use crate::planted::{Bug, planted};
 use crate::settings::Ownership;
 use crate::sync::Mutex;
+use crate::tenants::Place;
 
-/// A request that runs an object's alarm or schedule if it is due, or notes that it has failed. It is in a
-/// request's extensions and never leaves this process.
-#[derive(Debug, Clone, Default)]
+/// A request about an object's alarm or schedule. It is in a request's extensions and never leaves
+/// this process.
+#[derive(Clone, Default)]
 pub(crate) struct AlarmRequest(Arc<Task>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Task {
-    /// For what the handler has failed, and its error, which must be noted.
-    failure: Option<(Due, String)>,
-    /// For what the handler has failed, and not something around it.
+    errand: Errand,
+    /// For what the handler has failed, and not something around it; also one that is under way, as
+    /// long as it is.
     failed: Mutex<Option<Due>>,
+    /// The place among those who look at objects, which a handler that leaves its turn leaves, too.
+    place: Mutex<Option<Place>>,
+}
+
+/// What is to be done.
+#[derive(Debug, Default)]
+enum Errand {
+    /// Runs what is due.
+    #[default]
+    Look,
+    /// Notes that the handler has failed, with this error.
+    Failed(Due, String),
+    /// Notes that the handler that had left its turn has ended well.
+    Done(Due),
+    /// Notes that the handler that has left its turn goes on, at least until this time.
+    PutOff(Due, i64),
 }
 
 /// The reply to an [`AlarmRequest`]; in its response's extensions.
@@ -34,20 +55,34 @@ pub(super) struct AlarmReply {
     pub(super) wake_ms: Option<i64>,
     /// The name of its marker.
     pub(super) marker: Option<String>,
+    /// What the handler has ended for that had left its turn.
+    pub(super) ended: Option<Due>,
 }
 
 impl AlarmRequest {
-    /// Runs the alarm, if it is due.
-    pub(super) fn look() -> Self {
-        Self::default()
+    /// Runs the alarm, if it is due. `place` is given back when its handler leaves its turn.
+    pub(super) fn look(place: Place) -> Self {
+        Self(Arc::new(Task { place: Mutex::new(Some(place)), ..Task::default() }))
     }
 
     /// The request that notes that the handler has failed with `error` when this one ran it; `None`
     /// when something around it did.
     pub(super) fn failed(&self, error: &Error) -> Option<Self> {
         let due = self.0.failed.lock().take()?;
-        let failure = Some((due, format!("{}: {}", error.code(), error.message())));
-        Some(Self(Arc::new(Task { failure, ..Task::default() })))
+        Some(Self::of(Errand::Failed(due, format!("{}: {}", error.code(), error.message()))))
+    }
+
+    /// The request that notes that the handler for `due`, which had left its turn, has ended well.
+    pub(super) fn done(due: Due) -> Self {
+        Self::of(Errand::Done(due))
+    }
+
+    fn put_off(due: Due, next_ms: i64) -> Self {
+        Self::of(Errand::PutOff(due, next_ms))
+    }
+
+    fn of(errand: Errand) -> Self {
+        Self(Arc::new(Task { errand, ..Task::default() }))
     }
 
     /// The request that does this.
@@ -78,9 +113,10 @@ impl AlarmReply {
 pub(crate) async fn answer_alarm(
     activation: &Arc<Activation>,
     resident: &mut Resident,
-    AlarmRequest(task): &AlarmRequest,
+    request: &AlarmRequest,
 ) -> Result<Response> {
     let executor = activation.runtime.executor.as_ref();
+    let task = &request.0;
     *task.failed.lock() = None;
     let now_ms = resident.context.now_ms();
     // It acts for itself, whoever has set the alarm.
@@ -88,39 +124,59 @@ pub(crate) async fn answer_alarm(
     let database = &mut resident.context.database;
     let mut known = offload(executor, || Known::read(database))?;
     let due = known.due.clone().filter(|due| due.next_ms() <= now_ms);
-    let is_due = due.is_some();
-    match (due, &task.failure) {
-        (Some(due), Some((failed, error))) if due.is_same(failed) => {
-            resident.context.request.releases = is_held_for_it(activation);
-            let database = &mut resident.context.database;
-            offload(executor, || due.note_failure(database, (now_ms, error)))?;
+    let (mut is_touched, mut rest) = (due.is_some(), Extensions::new());
+    if let Errand::Look = task.errand {
+        if let Some(due) = due {
+            rest = ring(activation, resident, (request, due)).await?;
         }
-        (Some(due), None) => ring(activation, resident, (task, due)).await?,
-        // What has failed was set anew or deleted meanwhile.
-        (_, Some(_)) | (None, None) => {}
+    } else {
+        is_touched |= offload(executor, || note(activation, &mut resident.context, task))?;
     }
-    if is_due || known.is_unsettled(now_ms) {
+    if is_touched || known.is_unsettled(now_ms) {
         settle(activation, resident).await?;
         let database = &mut resident.context.database;
         known = offload(executor, || Known::read(database))?;
     }
     let marker = known.marker.as_ref().map(|marker| marker.as_str().to_owned());
     let mut response = Response::new(Body::empty());
-    response.extensions_mut().insert(AlarmReply { wake_ms: known.wake_ms(), marker });
+    response.extensions_mut().insert(AlarmReply { wake_ms: known.wake_ms(), marker, ended: None });
+    response.extensions_mut().extend(rest);
     Ok(response)
 }
 
+/// Notes what has become of a handler, unless its alarm was set anew or deleted meanwhile. Whether it
+/// has changed anything.
+fn note(activation: &Activation, context: &mut Context, task: &Task) -> Result<bool> {
+    let now_ms = context.now_ms();
+    let database = &mut context.database;
+    let (Errand::Failed(due, _) | Errand::Done(due) | Errand::PutOff(due, _)) = &task.errand else {
+        return Ok(false);
+    };
+    let Some(now) = due.as_it_is(database)? else { return Ok(false) };
+    match &task.errand {
+        Errand::Look => {}
+        Errand::Failed(_, error) => now.note_failure(database, (now_ms, error))?,
+        Errand::Done(_) => now.take(database, now_ms)?,
+        Errand::PutOff(_, next_ms) => now.put_off(database, *next_ms)?,
+    }
+    let has_ended = !matches!(task.errand, Errand::PutOff(..));
+    context.request.releases = has_ended && is_held_for_it(activation);
+    Ok(true)
+}
+
 /// Runs the handler of what is due. Its row goes in the same transaction, or is set to its next time,
-/// so the record that has the handler's changes says that it is done.
+/// so the record that has the handler's changes says that it is done. If the handler has left its
+/// turn, the row stays, and what is returned goes on when the record is in the bucket.
 async fn ring(
     activation: &Arc<Activation>,
     resident: &mut Resident,
-    (task, due): (&Task, Due),
-) -> Result<()> {
-    let runtime = activation.runtime.as_ref();
+    (request, due): (&AlarmRequest, Due),
+) -> Result<Extensions> {
+    let (runtime, task) = (activation.runtime.as_ref(), &request.0);
     // Nobody else runs the handler meanwhile: what it does outside can't be rolled back.
     activation.hold_for_handler(resident.context.foreign_claim.as_ref()).await?;
     resident.context.request.releases = is_held_for_it(activation);
+    resident.context.request.is_of_alarm = matches!(due, Due::Alarm(_));
     let now_ms = resident.context.now_ms();
     let late = millis::between(due.next_ms(), now_ms);
     metrics::histogram!("dotdo_alarm_lateness_seconds").record(late.as_secs_f64());
@@ -135,10 +191,59 @@ async fn ring(
         due.run(runtime, resident).await
     };
     let outcome = run.await;
-    *task.failed.lock() = outcome.is_err().then_some(again);
-    metrics::counter!("dotdo_alarms_total", "outcome" => if outcome.is_ok() { "done" } else { "failed" })
-        .increment(1);
+    let rest = resident.context.request.rest_of_alarm.take().filter(|_| outcome.is_ok());
+    let Some(rest) = rest else {
+        *task.failed.lock() = outcome.is_err().then_some(again);
+        count(outcome.is_ok());
+        return outcome.map(|()| Extensions::new());
+    };
+    resident.context.request.releases = false;
+    let until_ms = now_ms.saturating_add(millis::signed(ALARM_UNDER_WAY_MIN));
+    let database = &mut resident.context.database;
+    let due = offload(runtime.executor.as_ref(), || again.note_under_way(database, until_ms))?;
+    *task.failed.lock() = Some(due.clone());
+    let (activation, request) = (activation.clone(), request.clone());
+    let mut extensions = Extensions::new();
+    extensions.insert(Continuation::of(rest.within(|work| go_on(activation, request, due, work))));
+    Ok(extensions)
+}
+
+/// The rest of a handler that has left its turn. While it is under way, the time at which its alarm
+/// runs again is put off, each time by twice as much.
+fn go_on(activation: Arc<Activation>, request: AlarmRequest, due: Due, work: Rest) -> Rest {
+    Box::pin(async move {
+        // Others may look at their objects meanwhile.
+        drop(request.0.place.lock().take());
+        watch(&activation, &due, work).await?;
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(AlarmReply { ended: Some(due), ..AlarmReply::default() });
+        Ok(response)
+    })
+}
+
+async fn watch(activation: &Arc<Activation>, due: &Due, mut work: Rest) -> Result<Response> {
+    let clock = activation.runtime.clock.clone();
+    let mut length = ALARM_UNDER_WAY_MIN;
+    let outcome = loop {
+        let pause = clock.sleep(length / 2);
+        match select(work, pause).await {
+            Either::Left((outcome, _)) => break outcome,
+            Either::Right(((), rest)) => work = rest,
+        }
+        length *= 2;
+        let until_ms = clock.wall_ms().saturating_add(millis::signed(length));
+        let put_off = AlarmRequest::put_off(due.clone(), until_ms).request();
+        if let Err(error) = activation.visit(put_off).await {
+            tracing::warn!(object = %activation.log.object, code = error.code(), %error, "cannot note that the handler of an alarm is under way");
+        }
+    };
+    count(outcome.is_ok());
     outcome
+}
+
+fn count(is_done: bool) {
+    let outcome = if is_done { "done" } else { "failed" };
+    metrics::counter!("dotdo_alarms_total", "outcome" => outcome).increment(1);
 }
 
 /// Whether the object is held for the alarm alone, and released with its record.

@@ -34,10 +34,52 @@ impl Due {
         }
     }
 
+    /// Notes that its handler has left its turn, and runs again at `next_ms` if nothing is heard of
+    /// it: the alarm as it is then. Unless the handler has set it anew.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the database.
+    pub(super) fn note_under_way(self, database: &mut Database, next_ms: i64) -> Result<Self> {
+        match self {
+            Self::Alarm(alarm) if alarm_of(database)?.is_none() => {
+                row::note_under_way(database, alarm, next_ms).map(Self::Alarm)
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Moves the time at which it runs again while its handler is under way.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the database.
+    pub(super) fn put_off(&self, database: &mut Database, next_ms: i64) -> Result<()> {
+        match self {
+            Self::Alarm(alarm) => row::note_under_way(database, *alarm, next_ms).map(drop),
+            Self::Schedule(_) => Ok(()),
+        }
+    }
+
+    /// This alarm or schedule as the database has it now; `None` when it was set anew or deleted.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the database; of a row that dotdo has not written.
+    pub(super) fn as_it_is(&self, database: &mut Database) -> Result<Option<Self>> {
+        let now = match self {
+            Self::Alarm(_) => alarm_of(database)?.map(Self::Alarm),
+            Self::Schedule(row) => schedules::find(database, &row.name)?.map(Self::Schedule),
+        };
+        Ok(now.filter(|now| now.is_same(self)))
+    }
+
     /// Whether the other is the same alarm or schedule, for the same time.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Alarm(one), Self::Alarm(other)) => one.due_ms == other.due_ms,
+            (Self::Alarm(one), Self::Alarm(other)) => {
+                one.due_ms == other.due_ms && one.is_under_way == other.is_under_way
+            }
             (Self::Schedule(one), Self::Schedule(other)) => {
                 (&one.name, one.due_ms) == (&other.name, other.due_ms)
             }

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::millis;
+use crate::tenants::Place;
 
 /// The pause before an alarm is looked at again that could not be run, for a reason that is not its
 /// handler's.
@@ -72,11 +73,11 @@ fn start(activations: &Arc<Activations>, object: ObjectId) {
 /// Why nobody could look.
 pub(super) async fn fire(activations: &Activations, object: &ObjectId) -> Result<AlarmReply> {
     let runtime = activations.runtime.as_ref();
-    let _place = runtime.couriers.acquire(object.tenant()).await;
+    let place = runtime.couriers.acquire(object.tenant()).await;
     let outcome = if runtime.stopping.is_closed() {
         Err(Error::new(ErrorKind::Gone, "the server is stopping"))
     } else {
-        ask(activations, object).await
+        ask(activations, object, place).await
     };
     match &outcome {
         Ok(reply) => {
@@ -100,12 +101,17 @@ fn is_anothers(error: &Error) -> bool {
         || matches!(error.kind(), ErrorKind::Gone | ErrorKind::NotFound | ErrorKind::Invalid)
 }
 
-async fn ask(activations: &Activations, object: &ObjectId) -> Result<AlarmReply> {
+async fn ask(activations: &Activations, object: &ObjectId, place: Place) -> Result<AlarmReply> {
     let activation = activations.get(object)?;
-    let look = AlarmRequest::look();
+    let look = AlarmRequest::look(place);
     let error = match activation.visit(look.request()).await {
         Err(error) if !Undone::has_other_owner(&error) => error,
-        answer => return AlarmReply::of(answer?),
+        answer => {
+            let reply = AlarmReply::of(answer?)?;
+            let Some(due) = reply.ended else { return Ok(reply) };
+            let done = AlarmRequest::done(due);
+            return AlarmReply::of(activation.visit(done.request()).await?);
+        }
     };
     let Some(note) = look.failed(&error) else { return Err(error) };
     tracing::warn!(%object, code = error.code(), %error, "an alarm has failed; retrying");

@@ -20,6 +20,10 @@ const CREATE_ALARM: &str = "CREATE TABLE IF NOT EXISTS _dotdo_alarm (number INTE
 pub(crate) const MARKER: &str = "_dotdo_alarm_marker";
 const CREATE_MARKER: &str = "CREATE TABLE IF NOT EXISTS _dotdo_alarm_marker (number INTEGER PRIMARY KEY CHECK (number = 1), name TEXT NOT NULL)";
 
+/// What the row has in the place of an error while its handler is under way outside of its turn. It
+/// stays when the process ends before the handler does.
+const UNDER_WAY: &str = "its handler has left its turn, and has not ended yet";
+
 /// Maximum length of an error message with an alarm.
 const ERROR_CHARS_MAX: usize = 300;
 
@@ -37,6 +41,8 @@ pub(crate) struct Alarm {
     pub(crate) next_ms: i64,
     /// How often it has failed.
     pub(crate) retries: u32,
+    /// Whether its handler is under way outside of its turn.
+    pub(crate) is_under_way: bool,
 }
 
 impl Alarm {
@@ -74,14 +80,15 @@ pub(crate) fn alarm_of(database: &mut Database) -> Result<Option<Alarm>> {
         return Ok(None);
     }
     let rows = Sql::own(database)
-        .exec("SELECT due_ms, next_ms, retries FROM _dotdo_alarm", ())?
+        .exec("SELECT due_ms, next_ms, retries, error IS ? FROM _dotdo_alarm", (UNDER_WAY,))?
         .values()?;
     let Some(row) = rows.into_iter().next() else { return Ok(None) };
-    let [due, next, retries]: [Value; 3] =
+    let [due, next, retries, under_way]: [Value; 4] =
         row.try_into().map_err(|_| malformed("it has too many columns"))?;
     let time = |value: &Value| integer(value).map(|time| time.clamp(0, ALARM_MS_MAX));
     let retries = u32::try_from(integer(&retries)?).unwrap_or(0);
-    Ok(Some(Alarm { due_ms: time(&due)?, next_ms: time(&next)?, retries }))
+    let is_under_way = integer(&under_way)? != 0;
+    Ok(Some(Alarm { due_ms: time(&due)?, next_ms: time(&next)?, retries, is_under_way }))
 }
 
 /// Removes the alarm.
@@ -94,6 +101,20 @@ pub(crate) fn clear_alarm(database: &mut Database) -> Result<()> {
         Sql::own(database).exec("DELETE FROM _dotdo_alarm", ())?;
     }
     Ok(())
+}
+
+/// Notes that the handler of `alarm` is under way, which runs again at `next_ms` if nothing is heard
+/// of it: the alarm as it is then.
+///
+/// # Errors
+///
+/// Errors of the database.
+pub(super) fn note_under_way(database: &mut Database, alarm: Alarm, next_ms: i64) -> Result<Alarm> {
+    let next_ms = next_ms.min(ALARM_MS_MAX);
+    let upsert = "INSERT INTO _dotdo_alarm (number, due_ms, next_ms, retries, error) VALUES (1, ?1, ?2, ?3, ?4)
+        ON CONFLICT (number) DO UPDATE SET due_ms = ?1, next_ms = ?2, retries = ?3, error = ?4";
+    Sql::own(database).exec(upsert, (alarm.due_ms, next_ms, alarm.retries, UNDER_WAY))?;
+    Ok(Alarm { next_ms, is_under_way: true, ..alarm })
 }
 
 /// Notes at `now_ms` that the alarm has failed, with its `error`: it runs again after a pause.

@@ -202,7 +202,9 @@ mod tests {
     use crate::alarms::row::Alarm;
 
     fn known(next_ms: Option<i64>, marker_ms: Option<i64>) -> Known {
-        let alarm = |next_ms| Due::Alarm(Alarm { due_ms: next_ms, next_ms, retries: 0 });
+        let alarm = |next_ms| {
+            Due::Alarm(Alarm { due_ms: next_ms, next_ms, retries: 0, is_under_way: false })
+        };
         let due = next_ms.map(alarm);
         let text = |at_ms| format!("{at_ms:016x}-{:032x}-0", 1);
         Known { due, marker: marker_ms.and_then(|at_ms| Name::parse(&text(at_ms))) }

@@ -45,7 +45,7 @@ impl Context {
     }
 
     /// The time of the object's alarm, in milliseconds since 1970; `None` when none is set, and
-    /// while the handler of the alarm runs, unless that has set it again.
+    /// while the handler of the alarm runs, in its turn or outside, unless that has set it again.
     ///
     /// ```
     /// # use dotdo_core as dotdo;
@@ -61,7 +61,8 @@ impl Context {
     ///
     /// Errors of the database.
     pub fn alarm(&mut self) -> Result<Option<i64>> {
-        Ok(alarm_of(&mut self.database)?.map(|alarm| alarm.due_ms))
+        let alarm = alarm_of(&mut self.database)?.filter(|alarm| !alarm.is_under_way);
+        Ok(alarm.map(|alarm| alarm.due_ms))
     }
 
     /// Deletes the object's alarm, if one is set.

@@ -17,6 +17,7 @@ use crate::object::frames::Frames;
 use crate::object::host::Host;
 use crate::object::remote::RemoteObject;
 use crate::object::savepoint::savepoint;
+use crate::object::slice::Continued;
 use crate::object::sql::Sql;
 use crate::object::stay::Stays;
 use crate::object::storage::Storage;
@@ -59,6 +60,10 @@ pub(crate) struct RequestState {
     pub(crate) sender: Option<ObjectId>,
     /// Whether the handler has sent a message.
     pub(crate) sent: bool,
+    /// Whether the handler is that of an alarm.
+    pub(crate) is_of_alarm: bool,
+    /// What the handler of an alarm has left its turn for.
+    pub(crate) rest_of_alarm: Option<Continued>,
     /// Whether the handler has set or deleted the alarm.
     pub(crate) touched_alarm: bool,
     /// Whether the handler has deleted all that the object had, so that its value begins anew.

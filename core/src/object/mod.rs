@@ -45,7 +45,7 @@ pub use remote::RemoteObject;
 pub use respond::{IntoResponse, Json, RequestExt};
 pub use schedule::{Schedule, When};
 pub use scopes::{Scope, Scopes};
-pub(crate) use slice::{Continuation, Continued, Slice};
+pub(crate) use slice::{Continuation, Continued, Rest, Slice};
 pub use socket::WebSocket;
 pub(crate) use socket::{ACCEPTED, accepts};
 pub use sql::{IntoParams, IntoValue, Sql, SqlCursor};

@@ -44,20 +44,31 @@ impl Slice {
 #[derive(Clone)]
 pub(crate) struct Continuation(Arc<Mutex<Option<Continued>>>);
 
+/// What makes the response of a request, outside of its object's turn.
+pub(crate) type Rest = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+
 /// The rest of a request, outside of its object's turn.
 pub(crate) struct Continued {
-    pub(crate) work: Pin<Box<dyn Future<Output = Result<Response>> + Send>>,
+    pub(crate) work: Rest,
     /// Says that the request waits for it.
     _continuing: Arc<Handling>,
 }
 
-impl Continuation {
+impl Continued {
     /// `work`, for which a request waits as long as `continuing` lives.
-    pub(super) fn new(
-        work: Pin<Box<dyn Future<Output = Result<Response>> + Send>>,
-        continuing: Arc<Handling>,
-    ) -> Self {
-        Self(Arc::new(Mutex::new(Some(Continued { work, _continuing: continuing }))))
+    pub(super) fn new(work: Rest, continuing: Arc<Handling>) -> Self {
+        Self { work, _continuing: continuing }
+    }
+
+    /// The same with `outer` around its work.
+    pub(crate) fn within(self, outer: impl FnOnce(Rest) -> Rest) -> Self {
+        Self { work: outer(self.work), ..self }
+    }
+}
+
+impl Continuation {
+    pub(crate) fn of(continued: Continued) -> Self {
+        Self(Arc::new(Mutex::new(Some(continued))))
     }
 
     /// Whether a response with these `extensions` stands for one.

@@ -39,8 +39,8 @@ impl Stays {
 impl Context {
     /// Keeps this object in memory when its turn has ended: it is not let go because others need
     /// memory, nor because it does not exist yet. On functions, others can't write meanwhile: this
-    /// process holds the object for a lease and the time of a handler, and each of its records renews
-    /// that. It costs a record there, unless the object is already held.
+    /// process holds the object for a lease, and each of its records renews that. It costs a record
+    /// there, unless the object is already held.
     ///
     /// It is a convenience and no promise: a crash, a failed record or another owner end the value
     /// all the same, and so does an error of a handler.

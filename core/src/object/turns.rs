@@ -18,7 +18,7 @@ use crate::object::class::Class;
 use crate::object::context::{CallChain, Context, Handling, object_of, stopping};
 use crate::object::host::Host;
 use crate::object::remote::RemoteObject;
-use crate::object::slice::{Continuation, Slice};
+use crate::object::slice::{Continuation, Continued, Slice};
 use crate::object::stub::Stub;
 use crate::sync::Mutex;
 
@@ -206,8 +206,57 @@ impl Context {
         let continuing = Arc::new(Handling::default());
         let work = work(self.turns_while(Arc::downgrade(&continuing)));
         let mut response = Response::new(Body::empty());
-        response.extensions_mut().insert(Continuation::new(Box::pin(work), continuing));
+        response
+            .extensions_mut()
+            .insert(Continuation::of(Continued::new(Box::pin(work), continuing)));
         Ok(response)
+    }
+
+    /// Leaves the turn of an alarm's handler, whose outcome is that of `work`: as
+    /// [`Context::leave_turn`] is for requests. Return what this returns.
+    ///
+    /// While `work` is under way the alarm counts as running: it is not set, and is not run beside.
+    /// If `work` fails, the alarm runs again after a pause; if nothing is heard of it for a minute,
+    /// because the process has ended, it runs again elsewhere. A handler that sets the alarm anew
+    /// takes the place of the one that runs, whatever becomes of that.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// # use dotdo::{AlarmInfo, Context, DurableObject, Request, Response, Result, Turns};
+    /// # struct Invoice;
+    /// # async fn charge() -> Result<()> { Ok(()) }
+    /// impl DurableObject for Invoice {
+    /// #     async fn fetch(&mut self, _: Request, _: &mut Context) -> Result<Response> {
+    /// #         Ok(Response::default())
+    /// #     }
+    ///     async fn alarm(&mut self, _: AlarmInfo, ctx: &mut Context) -> Result<()> {
+    ///         ctx.leave_alarm(|object: Turns<Self>| async move {
+    ///             charge().await?;
+    ///             object.turn(|_, ctx| ctx.storage().put("state", "paid")).await
+    ///         })
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` (code `NO_ALARM`) in a handler of anything else.
+    pub fn leave_alarm<T: DurableObject, F>(
+        &mut self,
+        work: impl FnOnce(Turns<T>) -> F,
+    ) -> Result<()>
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        if !self.request.is_of_alarm {
+            let text = "expected the handler of an alarm; a request leaves its turn by leave_turn";
+            return Err(Error::invalid(text).with_code("NO_ALARM"));
+        }
+        let continuing = Arc::new(Handling::default());
+        let work = work(self.turns_while(Arc::downgrade(&continuing)));
+        let work = async move { work.await.map(|()| Response::new(Body::empty())) };
+        self.request.rest_of_alarm = Some(Continued::new(Box::pin(work), continuing));
+        Ok(())
     }
 
     /// A handle by which work that the handler leaves behind ([`Context::wait_until`]) takes turns of

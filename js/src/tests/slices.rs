@@ -30,6 +30,14 @@ export class Thing extends DurableObject {
     return sum;
   }
   howBegun() { return this.begun; }
+  async alarm({ retryCount }) {
+    await this.add(1);
+    await new Promise((resolve) => setTimeout(resolve, 200_000));
+    const rang = (await this.ctx.storage.get('rang')) ?? [];
+    rang.push([retryCount, await this.env.THING.getByName('helper').add(1), await this.ctx.storage.getAlarm()]);
+    await this.ctx.storage.put('rang', rang);
+    if (retryCount === 0) throw new Error('once');
+  }
   async sum() { return (await this.ctx.storage.get('sum')) ?? 0; }
   async addTo(name, by) {
     await this.ctx.storage.put('asked', name);
@@ -120,6 +128,10 @@ export class Thing extends DurableObject {
       case '/look':
         this.seen.push('looked');
         return Response.json(this.seen);
+      case '/set-alarm':
+        await this.ctx.storage.setAlarm(Date.now() + 1000);
+        break;
+      case '/rang': return Response.json([await this.ctx.storage.get('rang') ?? [], await this.sum()]);
       case '/begin-slowly': return Response.json(await this.env.THING.getByName('slow to begin').howBegun());
       case '/stored-nothing':
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -232,6 +244,22 @@ fn a_reset_ends_all_that_is_under_way() {
         }
         assert_eq!(told(&server, "a", "/look").await, json!(["looked"]));
         assert_eq!(told(&server, "a", "/").await, json!(1));
+    });
+}
+
+#[test]
+fn an_alarm_may_wait_and_runs_again_when_it_fails_at_last() {
+    run(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = things(folder.path()).await;
+        told(&server, "a", "/set-alarm").await;
+        server.advance(Duration::from_secs(100)).await;
+        assert_eq!(told(&server, "a", "/rang").await, json!([[], 1]), "it is under way");
+        server.advance(Duration::from_secs(500)).await;
+        // What it did before it failed remains.
+        assert_eq!(told(&server, "a", "/rang").await, json!([[[0, 1, null], [1, 2, null]], 2]));
+        server.advance(Duration::from_secs(2000)).await;
+        assert_eq!(told(&server, "a", "/").await, json!(2), "it is done");
     });
 }
 

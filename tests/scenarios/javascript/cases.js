@@ -158,6 +158,15 @@ const betweenCases = {
   async a_constructor_that_waits(_, name, { env }) {
     return env.CASES.getByName('begins slowly').begunOf();
   },
+  async an_alarm_that_waits(_, name, { env }) {
+    const other = env.CASES.getByName(`${name} other`);
+    await other.ringFor(`${name} helper`);
+    for (let tries = 0; tries < 100; tries++) {
+      const rung = await other.rungOf();
+      if (rung) return rung;
+      await scheduler.wait(50);
+    }
+  },
   async a_race_with_a_timer(_, name, { env }) {
     const other = env.CASES.getByName(`${name} other`);
     const late = new Promise((resolve) => setTimeout(() => resolve('late'), 20));
@@ -646,7 +655,22 @@ export class Cases extends DurableObject {
     this.ctx.abort('the end');
   }
 
-  alarm() {}
+  async alarm(info) {
+    const helper = await this.ctx.storage.get('helper');
+    if (!helper) return;
+    const told = await this.env.CASES.getByName(helper).increment(4);
+    await scheduler.wait(10);
+    await this.ctx.storage.put('rung', [told, info.isRetry, info.retryCount, await this.ctx.storage.getAlarm()]);
+  }
+
+  async ringFor(helper) {
+    await this.ctx.storage.put('helper', helper);
+    await this.ctx.storage.setAlarm(Date.now() + 20);
+  }
+
+  rungOf() {
+    return this.ctx.storage.get('rung');
+  }
 }
 
 export default {

@@ -72,6 +72,13 @@ impl Attempt<'_> {
 
     /// Runs the handlers on the state in memory, then proves or records it.
     async fn try_once(&mut self) -> Result<Step> {
+        if !self.fresh && self.activation.foreign_claim(&mut self.held).is_some() {
+            // It may have been given up since it was seen.
+            self.catch_up().await?;
+            if self.held.resident.is_none() {
+                return Ok(Step::Again);
+            }
+        }
         let foreign =
             self.activation.foreign_claim(&mut self.held).map(|found| found.claim.clone());
         let resident = self.held.resident.as_mut().expect("the object is present");

@@ -3,6 +3,7 @@
 mod administered;
 mod crashes;
 mod found;
+mod left;
 mod schedules;
 
 use std::sync::Arc;
