@@ -36,6 +36,7 @@ mod config;
 mod credentials;
 mod doctor;
 mod edge;
+mod fetching;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -125,6 +126,7 @@ pub mod commands {
     };
     pub use crate::credentials::TokenSource;
     pub use crate::doctor::{DatabaseCheck, MemoryLimit, Premises, StoreCheck, StoreLatencies};
+    pub use crate::fetching::FetchSettings;
     pub use crate::health::{Health, health};
     pub use crate::login::LoginSettings;
     #[cfg(feature = "broker")]

@@ -44,13 +44,35 @@ function call(about, body) {
 }
 
 /** Takes the answer of a call. */
-export function answered({ call, error, status, headers, text, socket }, body) {
+export function answered({ call, error, status, headers, text, socket, url, redirected }, body) {
   const waiting = takeWaiting(call);
   if (!waiting) return;
   if (error) waiting.reject(errorOf(error));
   else if (text !== undefined) waiting.resolve(decode(text));
   else if (socket !== undefined) waiting.resolve(new Response(null, { status, headers, webSocket: inside.answered(socket) }));
-  else waiting.resolve(new Response(WITHOUT_BODY.includes(status) ? null : body, { status, headers }));
+  else waiting.resolve(responseOf({ status, headers, url, redirected }, body));
+}
+
+function responseOf({ status, headers, url, redirected }, body) {
+  // Without text to decode, a body has no content type of its own.
+  const response = new Response(WITHOUT_BODY.includes(status) ? null : body, { status, headers });
+  if (url !== undefined) {
+    Object.defineProperty(response, 'url', { value: url });
+    Object.defineProperty(response, 'redirected', { value: redirected });
+  }
+  return response;
+}
+
+/** Sends a request to another server, when what was written before is in the bucket. */
+export async function fetch(input, init) {
+  const request = new Request(input, init);
+  if (request.headers.has('upgrade')) missing('fetch with Upgrade', 'an object accepts WebSockets; it can not open any');
+  const body = request.body === null ? null : await request.bytes();
+  const { url, method, redirect } = request;
+  const about = { url, method, headers: [...request.headers], follows: redirect === 'follow' };
+  const response = await answerOf((id) => host.fetch(id, JSON.stringify(about), body === null ? undefined : binary(body)));
+  if (redirect === 'error' && [301, 302, 303, 307, 308].includes(response.status)) throw new TypeError('Unexpected redirect; the request has redirect: "error".');
+  return response;
 }
 
 const WITHOUT_BODY = [101, 204, 205, 304];

@@ -1,8 +1,8 @@
 // Where Rust enters: each event runs until nothing is left to do, and says how it ended.
 import { binary, host } from 'dotdo:host';
-import { install, Request, Response } from 'dotdo:web';
+import { install, Response } from 'dotdo:web';
 import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
-import { answered, bind, configure, current, env } from 'dotdo:environment';
+import { answered, bind, configure, current, env, fetch } from 'dotdo:environment';
 import { alarmOn, described, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
 import { inside } from 'dotdo:sockets';
 import { enter } from 'dotdo:operations';
@@ -12,7 +12,7 @@ const { parse, stringify } = JSON;
 const HANDLERS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'test'];
 let bundle;
 
-install();
+install({ fetch });
 
 /** What a bundle exports. */
 function describe(exported) {

@@ -639,7 +639,6 @@ function define(name, value) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 }
 
-const INSTEAD = { fetch: 'outgoing requests are for classes in Rust as yet' };
 
 const ABSENT_CLASSES = [
   'AbortController', 'AbortSignal', 'Blob', 'BroadcastChannel', 'ByteLengthQueuingStrategy', 'CompressionStream', 'CountQueuingStrategy',
@@ -647,18 +646,18 @@ const ABSENT_CLASSES = [
   'MessageChannel', 'TextDecoderStream', 'TextEncoderStream', 'TransformStream', 'URLPattern', 'WritableStream',
 ];
 
-export function install() {
+export function install(more) {
   const here = {
+    ...more,
     Headers, Request, Response, ReadableStream, URL, URLSearchParams, TextEncoder, TextDecoder, console, crypto, structuredClone,
     WebSocket, WebSocketPair, WebSocketRequestResponsePair,
     setTimeout, setInterval, setImmediate, clearTimeout, clearInterval: clearTimeout, clearImmediate: clearTimeout, scheduler,
   };
   for (const [name, value] of Object.entries(here)) define(name, value);
-  define('fetch', () => missing('fetch', INSTEAD.fetch));
   for (const name of ABSENT_CLASSES) {
     define(name, class {
       constructor() {
-        missing(name, INSTEAD[name]);
+        missing(name);
       }
     });
     Object.defineProperty(globalThis[name], 'name', { value: name });

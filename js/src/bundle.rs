@@ -48,15 +48,24 @@ pub struct Machine {
     pub clock: Arc<dyn Clock>,
     /// The source of `crypto.getRandomValues`, `crypto.randomUUID`, `Math.random` and new ids.
     pub random: Arc<dyn Random>,
-    /// Number of threads, each with a realm of its own.
+    /// Number of threads, each with a realm of its own; at most 16 are of use.
     pub threads: usize,
+    /// Whether `fetch` reaches addresses that are not public: this machine, its network, and the
+    /// services that a cloud has for its machines. Their answers may hold secrets, and what code asks
+    /// for is often what a client has sent.
+    pub private_networks: bool,
 }
 
 impl Default for Machine {
-    /// The system's, and a thread for every processor.
+    /// The system's, and a thread for every processor; `fetch` reaches public addresses only.
     fn default() -> Self {
         let threads = available_parallelism().map_or(1, NonZero::get).min(REALMS_MAX);
-        Self { clock: Arc::new(SystemClock::new()), random: Arc::new(OsRandom), threads }
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            random: Arc::new(OsRandom),
+            threads,
+            private_networks: false,
+        }
     }
 }
 
@@ -90,8 +99,8 @@ impl Bundle {
         let environment = serde_json::json!({ "vars": config.vars, "classes": config.classes });
         let parts =
             Parts { source, environment: environment.to_string(), time_max: config.time_max };
-        let Machine { clock, random, threads } = machine;
-        let (realms, exported) = Realms::start(Arc::new(parts), random, threads.min(REALMS_MAX))?;
+        let clock = machine.clock.clone();
+        let (realms, exported) = Realms::start(Arc::new(parts), machine)?;
         let exported: Exported = serde_json::from_str(&exported)
             .map_err(|cause| Error::internal(format!("the runtime describes a bundle: {cause}")))?;
         let classes = checked(&config, exported)?;

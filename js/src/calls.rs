@@ -6,7 +6,7 @@ use dotdo::{Error, ErrorKind, Request, Response, Result, Turns};
 
 use crate::event::{Answer, Call, Failed, Head};
 use crate::object::JsObject;
-use crate::wire::{self, Outgoing};
+use crate::wire::{self, Outgoing, texts};
 
 /// Who calls.
 pub(crate) enum Way {
@@ -105,11 +105,6 @@ async fn answered(response: Response, is_method: bool) -> Result<Called> {
     wire::strip(&mut parts.headers);
     answer.headers = texts(&parts.headers);
     Ok(Called { answer, body: Some(bytes), ..Called::default() })
-}
-
-fn texts(headers: &http::HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
 /// An error of ours as the caller sees it.

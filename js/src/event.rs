@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fetching::Fetch;
+
 /// An event: what the dispatcher in `runtime/main.js` takes.
 #[derive(Debug, Serialize)]
 pub(crate) struct Event {
@@ -73,7 +75,7 @@ pub(crate) struct AlarmAbout {
     pub(crate) scheduled_time: i64,
 }
 
-/// The answer of a call to an object.
+/// The answer of a call to an object, or of another server.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Answer {
     pub(crate) call: u64,
@@ -81,6 +83,10 @@ pub(crate) struct Answer {
     pub(crate) error: Option<Failed>,
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
+    /// Where the response of another server is from, at last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    pub(crate) redirected: bool,
     /// The result of a method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) text: Option<String>,
@@ -133,6 +139,8 @@ pub(crate) struct Operation {
 pub(crate) enum Work {
     /// Calls an object.
     Call(Call),
+    /// Sends a request to another server.
+    Fetch(Fetch),
     /// Waits.
     Timer(Duration),
 }

@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 
 use crate::engine::is_out_of_memory;
 use crate::event::{Call, Effect, Failed, Fault, Operation, Outcome, Work as Undertaking};
+use crate::fetching::Fetch;
 use crate::limits::LOGGED_BYTES_MAX;
 
 /// Work on the context of the object whose event runs.
@@ -247,6 +248,15 @@ fn events<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Resul
 
 /// What goes on outside of the realm, and the end of an object's value.
 fn operations<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result<()> {
+    let function = bridge.clone();
+    let fetch = move |ctx: Ctx<'js>, number: f64, text: String, body: Opt<Option<String>>| {
+        let mut fetch: Fetch = serde_json::from_str(&text)
+            .map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))?;
+        fetch.body = body.0.flatten().map(|body| bytes_of(&body));
+        function.add(Effect::Begun(Operation { id: id(number), work: Undertaking::Fetch(fetch) }));
+        Ok::<_, rquickjs::Error>(())
+    };
+    host.set("fetch", Function::new(ctx.clone(), fetch)?)?;
     let function = bridge.clone();
     let timer = move |number: f64, ms: f64| {
         let work = Undertaking::Timer(Duration::from_millis(id(ms)));

@@ -7,6 +7,7 @@ mod calls;
 mod config;
 mod engine;
 mod event;
+mod fetching;
 mod host;
 mod id;
 mod limits;

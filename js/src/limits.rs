@@ -44,6 +44,18 @@ pub(crate) const RESUME_PAUSE: Duration = Duration::from_millis(200);
 /// further ones wait.
 pub(crate) const CALLS_AT_ONCE: usize = 64;
 
+/// Maximum time to connect to another server.
+pub(crate) const FETCH_CONNECT_MAX: Duration = Duration::from_secs(30);
+
+/// Maximum time of a request to another server, to the end of its response.
+pub(crate) const FETCH_TIME_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// Maximum number of redirects that a request follows: what the Fetch standard says.
+pub(crate) const REDIRECTS_MAX: usize = 20;
+
+/// Maximum size of a response of another server, in bytes: a quarter of a realm's memory.
+pub(crate) const FETCHED_BYTES_MAX: usize = MEMORY_BYTES_MAX / 4;
+
 /// Maximum size of a file of a bundle, in bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 64 << 20;
 

@@ -14,8 +14,11 @@ use dotdo::engine::sync::Mutex;
 use dotdo::{Error, ErrorKind, ObjectId, Result};
 use tokio::sync::oneshot;
 
+use crate::bundle::Machine;
 use crate::engine::Parts;
 use crate::event::{Fault, Outcome};
+use crate::fetching::Fetcher;
+use crate::limits::REALMS_MAX;
 use crate::realm::Realm;
 
 /// How an event has ended, and the body of its response.
@@ -25,6 +28,7 @@ pub(crate) type Ended = (Outcome, Option<Vec<u8>>);
 pub(crate) struct Realms {
     parts: Arc<Parts>,
     random: Arc<dyn Random>,
+    fetcher: Fetcher,
     /// Those of objects, and as many of the worker in front: an object that ends its realm leaves the
     /// request that has called it.
     places: Vec<Place>,
@@ -47,7 +51,7 @@ pub(crate) struct Place {
 }
 
 impl Realms {
-    /// `count` realms for objects and as many in front. The first is started, and tells what the
+    /// A realm for objects for each thread, and as many in front. The first is started, and tells what the
     /// bundle exports.
     ///
     /// # Errors
@@ -55,12 +59,18 @@ impl Realms {
     /// `Invalid` when something is wrong with the bundle.
     pub(crate) fn start(
         parts: Arc<Parts>,
-        random: Arc<dyn Random>,
-        count: usize,
+        Machine { random, threads: count, private_networks, .. }: Machine,
     ) -> Result<(Self, String)> {
-        let places = (0..2 * count.max(1)).map(|_| Place::default()).collect();
-        let realms =
-            Self { parts, random, places, numbers: AtomicU64::new(0), turn: AtomicUsize::new(0) };
+        let fetcher = Fetcher::new(private_networks);
+        let places = (0..2 * count.clamp(1, REALMS_MAX)).map(|_| Place::default()).collect();
+        let realms = Self {
+            parts,
+            random,
+            fetcher,
+            places,
+            numbers: AtomicU64::new(0),
+            turn: AtomicUsize::new(0),
+        };
         let (loaded, exported) = mpsc::channel();
         let first = realms.make(loaded)?;
         let exported = exported.recv().unwrap_or_else(|_| Err("its thread has ended".to_owned()));
@@ -70,6 +80,10 @@ impl Realms {
             *place = Some(first);
         }
         Ok((realms, exported))
+    }
+
+    pub(crate) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
     }
 
     /// The next number, which is given once.

@@ -185,6 +185,11 @@ impl UnderWay {
                 let Called { answer, body, .. } = way.call(id, call).await;
                 (What::Answer { instance, answer }, body)
             }
+            Work::Fetch(fetch) => {
+                let _place = self.calls.acquire().await;
+                let (answer, body) = self.realms.fetcher().fetch(id, fetch).await;
+                (What::Answer { instance, answer }, body)
+            }
             Work::Timer(duration) => {
                 // When the server stops, there is no turn for its answer either.
                 let _stopping = object.sleep(duration).await;

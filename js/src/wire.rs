@@ -70,13 +70,7 @@ pub(crate) fn head_of(parts: &request::Parts, url: Option<String>) -> Head {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         format!("{scheme}://{}{path}", host.unwrap_or("localhost"))
     });
-    let headers = parts
-        .headers
-        .iter()
-        .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        })
-        .collect();
+    let headers = texts(&parts.headers);
     Head { url, method: parts.method.as_str().to_owned(), headers }
 }
 
@@ -135,7 +129,7 @@ fn ascii(json: &str) -> HeaderValue {
 }
 
 /// Headers that a bundle has made.
-fn headers_of(pairs: &[(String, String)]) -> Result<HeaderMap> {
+pub(crate) fn headers_of(pairs: &[(String, String)]) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
         let refused =
@@ -180,6 +174,12 @@ fn made_headers(outcome: &Outcome) -> Result<HeaderMap> {
         headers.remove(name);
     }
     Ok(headers)
+}
+
+/// Headers as a bundle gets them.
+pub(crate) fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
 /// Whether a request to an object is to become a WebSocket.

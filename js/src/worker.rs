@@ -213,7 +213,8 @@ impl Visit {
 
     fn begin(&mut self, Operation { id, work }: Operation) {
         let (way, places, clock) = (self.way.clone(), self.places.clone(), self.clock.clone());
-        let counted = Counted::new(self.realms.clone(), self.place);
+        let (realms, counted) =
+            (self.realms.clone(), Counted::new(self.realms.clone(), self.place));
         let (begun, cancelled) = oneshot::channel();
         self.begun.insert(id, begun);
         self.operations.push(Box::pin(async move {
@@ -224,6 +225,11 @@ impl Visit {
                         // It is never closed.
                         let _place = places.acquire_owned().await;
                         Came::Called(Box::new(way.call(id, call).await))
+                    }
+                    Work::Fetch(fetch) => {
+                        let _place = places.acquire_owned().await;
+                        let (answer, body) = realms.fetcher().fetch(id, fetch).await;
+                        Came::Called(Box::new(Called { answer, body, ..Called::default() }))
                     }
                     Work::Timer(duration) => {
                         clock.sleep(duration).await;

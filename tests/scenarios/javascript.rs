@@ -1,6 +1,7 @@
 //! Bundles in JavaScript through the front door: the document's example, Cloudflare's answers, a
 //! kill, and what clients and code might try.
 
+mod fetching;
 mod sockets;
 
 use std::collections::BTreeMap;
@@ -76,8 +77,10 @@ export class Ledger extends DurableObject {
     super(ctx, env);
     ctx.storage.sql.exec('CREATE TABLE IF NOT EXISTS entries (n INTEGER PRIMARY KEY, entry TEXT UNIQUE)');
   }
-  async append(entry) {
+  // Begins here, goes on in the copy, and ends here.
+  async append(entry, copy) {
     this.ctx.storage.sql.exec('INSERT INTO entries (entry) VALUES (?)', entry);
+    if (copy) await this.env.LEDGER.getByName(copy).append(entry);
     const count = ((await this.ctx.storage.get('count')) ?? 0) + 1;
     await this.ctx.storage.put('count', count);
     return count;
@@ -92,7 +95,7 @@ export default {
     const url = new URL(request.url);
     const [, name, entry] = url.pathname.split('/');
     const ledger = env.LEDGER.getByName(name);
-    return Response.json(entry ? await ledger.append(entry) : await ledger.all());
+    return Response.json(entry ? await ledger.append(entry, `copy-of-${name}`) : await ledger.all());
   },
 };
 "#;
@@ -142,17 +145,30 @@ async fn what_a_bundle_has_answered_is_there_after_a_kill() {
         }
     }
     let server = setup.start().await;
-    let mut there = Vec::new();
-    for name in ["ledger-0", "ledger-1"] {
+    let (mut there, mut copied, mut counted) = (Vec::new(), Vec::new(), 0);
+    for name in ["ledger-0", "ledger-1", "copy-of-ledger-0", "copy-of-ledger-1"] {
         let read = || ledger(&http, &server, name);
         let told = Deadline::in_seconds(PATIENCE_SECONDS).until(read).await.expect("it is read");
         let entries = told["entries"].as_array().expect("a list").clone();
-        assert_eq!(told["count"], json!(entries.len()), "both are of the same transactions");
-        there.extend(entries.iter().map(|entry| entry.as_str().expect("a text").to_owned()));
+        let count = told["count"].as_u64().expect("a number");
+        let entries = entries.iter().map(|entry| entry.as_str().expect("a text").to_owned());
+        if name.starts_with("copy") {
+            let before = copied.len() as u64;
+            copied.extend(entries);
+            assert_eq!(count, copied.len() as u64 - before, "both are of the same slice");
+        } else {
+            there.extend(entries);
+            counted += count;
+        }
     }
     assert!(acknowledged.len() > 60, "{}", acknowledged.len());
-    let lost: Vec<&String> = acknowledged.iter().filter(|entry| !there.contains(entry)).collect();
+    let lost = acknowledged.iter().filter(|it| !there.contains(it) || !copied.contains(it));
+    let lost: Vec<&String> = lost.collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    // What an event did before it called is in the bucket before the call, and so on to its end.
+    let ahead: Vec<&String> = copied.iter().filter(|entry| !there.contains(entry)).collect();
+    assert!(ahead.is_empty(), "called and lost: {ahead:?}");
+    assert!(counted >= acknowledged.len() as u64 && counted <= copied.len() as u64, "{counted}");
 }
 
 const STRANGE: &str = r#"

@@ -89,6 +89,8 @@ pub(crate) struct Config {
     pub(crate) core_dumps: bool,
     /// The settings of the core.
     pub(crate) settings: Settings,
+    /// Whether requests of classes in JavaScript reach addresses that are not public.
+    pub(crate) fetch_private_networks: bool,
     /// Logins of the command line.
     pub(crate) login: Logins,
 }
@@ -274,6 +276,7 @@ impl Default for Config {
             shutdown: Platform::Http.shutdown(),
             core_dumps: false,
             settings: Settings::default(),
+            fetch_private_networks: false,
             login: Logins {
                 profile: Some(DEFAULT_PROFILE.to_owned()),
                 keyring: true,

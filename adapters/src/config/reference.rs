@@ -190,6 +190,7 @@ fn section_of(setting: &Setting) -> &'static str {
         "log" => "Logs",
         "login" => "Logins",
         "admin" | "auth" | "tick" | "rate_limit" | "cors" | "compression" => "Middleware",
+        "fetch" => "Requests of classes",
         "otel" => "Traces",
         "checkpoint" => "Snapshots",
         "lease" | "commit" | "handler" | "turn" | "retention" => "Ownership, commits and history",

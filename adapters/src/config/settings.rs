@@ -2,6 +2,7 @@
 
 mod access;
 mod broker;
+mod fetch;
 mod identity;
 mod limits;
 mod login;
@@ -40,6 +41,7 @@ pub(super) static TABLE: LazyLock<Vec<&'static Setting>> = LazyLock::new(|| {
         objects::OBJECTS,
         limits::LIMITS,
         middleware::MIDDLEWARE,
+        fetch::FETCH,
         broker::BROKER,
         access::ACCESS,
         identity::IDENTITY,

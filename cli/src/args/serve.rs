@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+#[cfg(feature = "javascript")]
+use dotdo::commands::FetchSettings;
 use dotdo::{App, ServeOptions};
 use dotdo_builtin::Graph;
 
@@ -83,7 +85,12 @@ impl Serve {
     /// Serves a worker and its classes until it is told to stop.
     #[cfg(feature = "javascript")]
     fn run_worker(self, worker: &Path) -> ExitCode {
-        match dotdo_js::Bundle::open(worker) {
+        let opened =
+            FetchSettings::resolve().and_then(|FetchSettings { private_networks, .. }| {
+                let machine = dotdo_js::Machine { private_networks, ..Default::default() };
+                dotdo_js::Bundle::open_on(worker, machine)
+            });
+        match opened {
             Ok(bundle) => self.run_on(dotdo::Serve::new(bundle.app()).gateway(bundle.gateway())),
             Err(error) => report(Err(error.into())),
         }

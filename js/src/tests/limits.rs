@@ -110,7 +110,7 @@ fn what_is_refused_is_an_exception_of_its_request_alone() {
             ("function", "EvalError", "Code generation from strings disallowed"),
             ("constructor", "EvalError", "Code generation from strings disallowed"),
             ("timers", "Error", "expected at most 10000 timers at a time"),
-            ("fetch", "Error", "fetch is not available in dotdo yet"),
+            ("fetch", "TypeError", "169.254.169.254 is not a public address"),
         ] {
             let thrown = exception(&server, &format!("/do/Thing/a/{path}")).await;
             assert_eq!(thrown["name"], name, "{path}: {thrown}");
