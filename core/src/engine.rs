@@ -4,11 +4,11 @@ mod admission;
 mod sockets;
 
 use std::any::Any;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use self::admission::check_senders;
@@ -43,7 +43,8 @@ pub struct Engine {
 
 struct Inner {
     activations: Arc<Activations>,
-    stopping: AtomicBool,
+    /// Closed when the engine takes no more requests.
+    stopping: Arc<Semaphore>,
 }
 
 impl Engine {
@@ -59,7 +60,7 @@ impl Engine {
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
             let runtime = Runtime::new(app, settings, components, inner.clone());
             let activations = Arc::new(Activations::new(Arc::new(runtime)));
-            Inner { activations, stopping: AtomicBool::new(false) }
+            Inner { activations, stopping: Arc::new(Semaphore::new(0)) }
         });
         inner.runtime().tenants.probe().await?;
         start_maintenance(Arc::downgrade(&inner.activations), clock.clone());
@@ -232,7 +233,7 @@ impl Engine {
     /// Shuts down within `deadline`: refuses new requests, finishes running ones, writes due
     /// snapshots, and releases all objects.
     pub async fn shutdown(&self, deadline: Duration) {
-        self.inner.stopping.store(true, Ordering::Release);
+        self.inner.stopping.close();
         shut_down(self.activations(), deadline).await;
     }
 
@@ -255,7 +256,7 @@ impl Engine {
     }
 
     fn is_stopping(&self) -> bool {
-        self.inner.stopping.load(Ordering::Acquire)
+        self.inner.stopping.is_closed()
     }
 }
 
@@ -302,7 +303,7 @@ impl Host for Inner {
     }
 
     async fn turn(&self, object: &ObjectId, request: Request) -> Result<()> {
-        if self.stopping.load(Ordering::Acquire) {
+        if self.stopping.is_closed() {
             return Err(stopping());
         }
         self.activations.get(object)?.run(request).await.map(drop)
@@ -353,8 +354,8 @@ impl Host for Inner {
         }
     }
 
-    fn clock(&self) -> Arc<dyn Clock> {
-        self.runtime().clock.clone()
+    fn times(&self) -> (Arc<dyn Clock>, Arc<Semaphore>) {
+        (self.runtime().clock.clone(), self.stopping.clone())
     }
 
     async fn event(&self, object: &ObjectId, request: Request) -> Result<Response> {

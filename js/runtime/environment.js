@@ -1,6 +1,7 @@
 // What a bundle is configured with (`env`), and the namespaces of its classes.
 import { binary, host, missing } from 'dotdo:host';
-import { answerOf, takeWaiting } from 'dotdo:operations';
+import { orAborted } from 'dotdo:events';
+import { answerOf, cancel, takeWaiting } from 'dotdo:operations';
 import { decode, encode } from 'dotdo:clone';
 import { Request, Response } from 'dotdo:web';
 import { inside } from 'dotdo:sockets';
@@ -67,10 +68,16 @@ function responseOf({ status, headers, url, redirected }, body) {
 export async function fetch(input, init) {
   const request = new Request(input, init);
   if (request.headers.has('upgrade')) missing('fetch with Upgrade', 'an object accepts WebSockets; it can not open any');
-  const body = request.body === null ? null : await request.bytes();
-  const { url, method, redirect } = request;
+  const body = request._isEmpty ? null : await request.bytes();
+  const { url, method, redirect, signal } = request;
+  signal.throwIfAborted();
   const about = { url, method, headers: [...request.headers], follows: redirect === 'follow' };
-  const response = await answerOf((id) => host.fetch(id, JSON.stringify(about), body === null ? undefined : binary(body)));
+  let operation;
+  const begin = (id) => {
+    operation = id;
+    host.fetch(id, JSON.stringify(about), body === null ? undefined : binary(body));
+  };
+  const response = await orAborted(signal, answerOf(begin), () => cancel(operation));
   if (redirect === 'error' && [301, 302, 303, 307, 308].includes(response.status)) throw new TypeError('Unexpected redirect; the request has redirect: "error".');
   return response;
 }
@@ -112,7 +119,7 @@ class DurableObjectStub {
 
   async fetch(input, init) {
     const request = new Request(input, init);
-    const body = request.body === null ? null : await request.bytes();
+    const body = request._isEmpty ? null : await request.bytes();
     const about = { url: request.url, method: request.method, headers: [...request.headers] };
     return call(this.#about(about), body);
   }

@@ -4,8 +4,9 @@ import { install, Response } from 'dotdo:web';
 import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
 import { answered, bind, configure, current, env, fetch } from 'dotdo:environment';
 import { alarmOn, described, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
-import { inside } from 'dotdo:sockets';
+import { enterSockets, inside } from 'dotdo:sockets';
 import { enter } from 'dotdo:operations';
+import { endTransactions } from 'dotdo:storage';
 import { ring } from 'dotdo:timers';
 
 const { parse, stringify } = JSON;
@@ -41,7 +42,7 @@ async function whole(response, what) {
   if (!(response instanceof Response)) throw new TypeError(`expected a Response from ${what}, got ${response === null ? 'null' : typeof response}`);
   const head = { status: response.status, headers: [...response.headers] };
   if (response.webSocket !== null) return [{ ...head, socket: inside.number(response.webSocket) }, null];
-  return [head, response.body === null ? null : await response.bytes()];
+  return [head, response._isEmpty ? null : await response.bytes()];
 }
 
 async function front(event, body) {
@@ -68,6 +69,7 @@ export function dispatch(text, body) {
   // A request to the worker has one number in all its events, and an object one in memory.
   enter(event.instance ?? event.event);
   current.waitUntil = null;
+  enterSockets(undefined);
   switch (event.type) {
     case 'make':
       return settle(event.event, async () => {
@@ -114,6 +116,7 @@ export function rejection(promise, reason, isHandled) {
 
 /** Nothing is left to do. */
 export function endSlice() {
+  endTransactions();
   guardBlocks();
   for (const reason of rejected.values()) {
     host.log('error', `a rejected promise was not handled: ${reason?.stack ? `${reason}\n${reason.stack}` : String(reason)}`.toWellFormed());

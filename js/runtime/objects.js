@@ -5,7 +5,7 @@ import { DurableObject } from 'dotdo:workers';
 import { DurableObjectId, current, env } from 'dotdo:environment';
 import { DurableObjectStorage } from 'dotdo:storage';
 import { Request } from 'dotdo:web';
-import { inside, Sockets } from 'dotdo:sockets';
+import { enterSockets, inside, Sockets } from 'dotdo:sockets';
 import { clearTimeout, forgetTimers, setTimeout } from 'dotdo:timers';
 import { forgetOperations } from 'dotdo:operations';
 
@@ -163,8 +163,9 @@ export function guardBlocks() {
 
 /** An event of this object goes on, or of the worker. */
 export function resumed(instance) {
-  const { ctx } = instances.get(instance) ?? {};
+  const { ctx, sockets } = instances.get(instance) ?? {};
   if (ctx) current.waitUntil = (more) => ctx.waitUntil(more);
+  enterSockets(sockets);
 }
 
 export async function make(type, name, { instance, object, named }) {
@@ -182,6 +183,7 @@ const found = (instance) => instances.get(instance) ?? missing('an object that w
 async function on(instance, work) {
   const { value, ctx, name, sockets } = found(instance);
   current.waitUntil = (more) => ctx.waitUntil(more);
+  enterSockets(sockets);
   if (ctx._isBlocked) await ctx._settle();
   let result;
   try {
@@ -203,6 +205,7 @@ export const fetchOn = ({ instance, request }, body) =>
 export const socketMessageOn = ({ instance, socket, text }, body) =>
   on(instance, (value, name, sockets) => {
     const from = sockets.handle(socket.id, socket.attachment, socket.tags);
+    if (sockets.heard(from, socket.tags, text ?? body.buffer)) return undefined;
     if (typeof value.webSocketMessage !== 'function') throw new TypeError(`The class ${name} has no method webSocketMessage(); add one.`);
     return value.webSocketMessage(from, text ?? body.buffer);
   });
@@ -210,6 +213,7 @@ export const socketMessageOn = ({ instance, socket, text }, body) =>
 export const socketEndOn = ({ instance, socket, code, reason }) =>
   on(instance, (value, _, sockets) => {
     const from = sockets.ended(socket.id, socket.attachment, socket.tags);
+    if (sockets.gone(from, socket.tags, { code, reason })) return undefined;
     return value.webSocketClose?.(from, code, reason, code !== 1006);
   });
 

@@ -1,4 +1,5 @@
 // What goes on outside of the realm: Rust does it, and its end is an event of whoever has begun it.
+import { host } from 'dotdo:host';
 
 let count = 0;
 
@@ -23,6 +24,12 @@ export function answerOf(begin) {
     begin(id);
     waiting.set(id, { resolve, reject, owner });
   });
+}
+
+/** Nobody waits for the answer of an operation any more. */
+export function cancel(id) {
+  waiting.delete(id);
+  host.cancel(id);
 }
 
 /** Takes what waits for an answer, once. */

@@ -1,17 +1,34 @@
-// WebSockets of objects, which hibernate: a handle is here, the connection is at a server, and its
-// tags and its attachment are rows of the object's database.
+// WebSockets of objects: a handle is here, the connection is at a server, and its tags and its
+// attachment are rows of the object's database. They hibernate, unless code listens to them.
 import { binary, host, missing, view } from 'dotdo:host';
 import { decode, encode } from 'dotdo:clone';
+import { forms } from 'dotdo:lazy';
+import { CloseEvent, EventTarget, MessageEvent } from 'dotdo:events';
+import { nextOperation } from 'dotdo:operations';
 
 const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 const OWN = Symbol('own');
 
+/** The tag of a socket that code listens to, which code can not give. */
+const LISTENED = '\0listened';
+
+/** How long an object stays in memory for a socket that it listens to. */
+const STAY_MS = 2 ** 31 - 1;
+
+/** The sockets of the object whose code runs. */
+let ofObject;
+
+/** Code of an object runs, with these sockets, or of the worker. */
+export function enterSockets(sockets) {
+  ofObject = sockets;
+}
+
 /** What the rest of the runtime may do with a socket. */
 export let inside;
 
-export class WebSocket {
+export class WebSocket extends EventTarget {
   /** The instance and the id of an accepted one. */
   #instance;
   #id;
@@ -22,9 +39,16 @@ export class WebSocket {
   #peer;
   /** The number under which the request to the worker knows an object's answer. */
   #answer;
+  /** The operation that keeps the object in memory while it listens. */
+  #stay;
+  binaryType = 'blob';
+  onmessage = null;
+  onclose = null;
+  onerror = null;
 
   constructor(own) {
     if (own !== OWN) missing('new WebSocket', 'an object accepts WebSockets; it can not open any');
+    super();
   }
 
   static {
@@ -60,7 +84,14 @@ export class WebSocket {
       },
       ended(socket) {
         socket.#readyState = CLOSED;
+        if (socket.#stay !== undefined) host.cancel(socket.#stay);
       },
+      /** The object stays in memory, and its code listens. */
+      listen(socket) {
+        socket.#stay = nextOperation();
+        host.timer(socket.#stay, STAY_MS);
+      },
+      isListened: (socket) => socket.#stay !== undefined,
       tags(socket) {
         return [...socket.#tags];
       },
@@ -73,8 +104,11 @@ export class WebSocket {
     };
   }
 
+  /** From now on its messages are events of this end. */
   accept() {
-    missing('WebSocket.accept', 'call ctx.acceptWebSocket(), and handle messages in webSocketMessage()');
+    if (this.#stay !== undefined) return;
+    if (!ofObject) missing('WebSocket.accept in the worker', 'accept it in an object, and pass the request on to that with stub.fetch(request)');
+    ofObject.listen(this);
   }
 
   send(message) {
@@ -136,10 +170,6 @@ for (const [name, state] of [['CONNECTING', 0], ['OPEN', OPEN], ['CLOSING', CLOS
   }
 }
 
-for (const name of ['addEventListener', 'removeEventListener', 'dispatchEvent']) {
-  WebSocket.prototype[name] = () => missing(`WebSocket.${name}`, 'handle messages in webSocketMessage()');
-}
-
 /** The two ends of a WebSocket: the client's, for the response, and the object's. */
 export class WebSocketPair {
   constructor() {
@@ -196,17 +226,47 @@ export class Sockets {
     if (!(socket instanceof WebSocket)) throw new TypeError('expected an end of a WebSocketPair');
     if (!inside.isFree(socket)) throw new TypeError('Cannot call `acceptWebSocket()` if the WebSocket was already accepted, or its pair is already in use.');
     const texts = (tags ?? []).map((tag) => String(tag).toWellFormed());
+    if (texts.includes(LISTENED)) throw new TypeError('expected tags of your own, got one of the runtime');
+    this.#accept(socket, texts);
+  }
+
+  /** Accepts a socket that code listens to. */
+  listen(socket) {
+    if (!inside.isFree(socket)) throw new TypeError('Cannot call `accept()` if the WebSocket was already accepted, or its pair is already in use.');
+    this.#accept(socket, [LISTENED]);
+    inside.listen(socket);
+  }
+
+  #accept(socket, texts) {
     const id = host.socketAccept(this.#instance, texts);
     inside.accept(socket, this.#instance, id);
     inside.refresh(socket, null, texts);
     this.#known.set(id, socket);
   }
 
+  /** Gives a message to the code that listens. Whether it is for such code. */
+  heard(socket, tags, data) {
+    if (!tags.includes(LISTENED)) return false;
+    // Who has listened is gone with the object's value.
+    const isBlob = typeof data !== 'string' && socket.binaryType === 'blob';
+    if (inside.isListened(socket)) socket.dispatchEvent(new MessageEvent('message', { data: isBlob ? new (forms().Blob)([data]) : data }));
+    else socket.close(1012, 'the object was made anew, and does not listen any more');
+    return true;
+  }
+
+  /** Tells the code that listens of the end. Whether it is for such code. */
+  gone(socket, tags, { code, reason }) {
+    if (!tags.includes(LISTENED)) return false;
+    socket.dispatchEvent(new CloseEvent('close', { code, reason, wasClean: code !== 1006 }));
+    return true;
+  }
+
   list(tag) {
     const flat = host.sockets(this.#instance, tag === undefined ? null : String(tag).toWellFormed());
     const found = [];
     for (let at = 0; at < flat.length; at += 3) {
-      found.push(this.handle(flat[at], flat[at + 1] === '' ? null : flat[at + 1], JSON.parse(flat[at + 2])));
+      const tags = JSON.parse(flat[at + 2]);
+      if (!tags.includes(LISTENED)) found.push(this.handle(flat[at], flat[at + 1] === '' ? null : flat[at + 1], tags));
     }
     return found;
   }

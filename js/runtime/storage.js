@@ -199,6 +199,38 @@ function timeOf(when) {
 
 const settled = async (work) => work();
 
+/** Transactions that are open in this slice, the innermost last. */
+const transactions = new Set();
+
+/** A slice has ended, and with it what is open. */
+export function endTransactions() {
+  for (const { release } of [...transactions].reverse()) release();
+  transactions.clear();
+}
+
+/** The storage within a transaction. */
+class Transaction {
+  #storage;
+  #open;
+
+  constructor(storage, open) {
+    this.#storage = storage;
+    this.#open = open;
+  }
+
+  rollback() {
+    this.#open.isUndone = true;
+  }
+
+  static {
+    for (const name of ['get', 'put', 'delete', 'list', 'getAlarm', 'setAlarm', 'deleteAlarm']) {
+      this.prototype[name] = function (...values) {
+        return this.#storage[name](...values);
+      };
+    }
+  }
+}
+
 export class DurableObjectStorage {
   #token;
   #values;
@@ -239,8 +271,31 @@ export class DurableObjectStorage {
 
   async sync() {}
 
-  transaction() {
-    return missing('storage.transaction', 'use transactionSync; what an event writes is one transaction anyway');
+  /** What `work` writes is undone if it fails or asks for it, unless it awaits something outside before. */
+  async transaction(work) {
+    const open = { name: `dotdo_js_${this.#depth++}`, isUndone: false };
+    const run = (statement) => host.sql(this.#token, statement, []);
+    const end = (undo) => {
+      if (!transactions.delete(open)) {
+        if (undo) throw new Error('a transaction that has awaited something besides its storage is written, and can not be undone');
+        return;
+      }
+      if (undo) run(`ROLLBACK TO ${open.name}`);
+      run(`RELEASE ${open.name}`);
+    };
+    open.release = () => run(`RELEASE ${open.name}`);
+    run(`SAVEPOINT ${open.name}`);
+    transactions.add(open);
+    try {
+      const result = await work(new Transaction(this, open));
+      end(open.isUndone);
+      return result;
+    } catch (error) {
+      end(true);
+      throw error;
+    } finally {
+      this.#depth--;
+    }
   }
 
   transactionSync(work) {

@@ -1,12 +1,13 @@
 // The web's interfaces, as far as they are whole: bodies are read at once, and have no streams.
 import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { structuredClone } from 'dotdo:clone';
+import { forms, isBlob, isForm, isStream, LAZY, streams } from 'dotdo:lazy';
 import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from 'dotdo:sockets';
+import { AbortController, AbortSignal, CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent } from 'dotdo:events';
 import { clearTimeout, scheduler, setImmediate, setInterval, setTimeout } from 'dotdo:timers';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const WITHOUT_BODY = [101, 204, 205, 304];
-const inside = Symbol('inside');
 
 function nameOf(name) {
   const text = String(name);
@@ -14,8 +15,18 @@ function nameOf(name) {
   return text.toLowerCase();
 }
 
+const SPACES = '\t\r\n ';
+
+/** Without spaces around; a regular expression would look at each run of spaces again and again. */
+function trimmed(text) {
+  let [start, end] = [0, text.length];
+  while (start < end && SPACES.includes(text[start])) start++;
+  while (end > start && SPACES.includes(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
 function valueOf(value) {
-  const text = String(value).replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, '');
+  const text = trimmed(String(value));
   if (/[\0\r\n]/.test(text)) throw new TypeError('Invalid header value.');
   return text;
 }
@@ -90,77 +101,82 @@ export class Headers {
   }
 }
 
-/** Stands for a body that is passed on: `new Response(other.body)`. It can't be read in parts. */
-export class ReadableStream {
-  #owner;
-
-  constructor(token, owner) {
-    if (token !== inside) missing('ReadableStream', 'give a body as text or bytes');
-    this.#owner = owner;
-  }
-
-  static take(stream) {
-    return stream.#owner[inside]();
-  }
-
-  get locked() {
-    return this.#owner.bodyUsed;
-  }
-}
-for (const name of ['getReader', 'pipeThrough', 'pipeTo', 'tee', 'cancel', 'values', Symbol.asyncIterator]) {
-  Object.defineProperty(ReadableStream.prototype, name, {
-    value: () => missing(`ReadableStream.${String(name)}`, 'read the whole body by text(), json() or arrayBuffer()'),
-    configurable: true,
-    writable: true,
-  });
-}
-
-/** What a body is made of: its bytes, and the content type that it implies. */
+/** What a body is made of: its bytes or a stream of them, and the content type that it implies. */
 function contentOf(body) {
-  if (body === undefined || body === null) return [null, null];
-  if (body instanceof ReadableStream) return [ReadableStream.take(body), null];
-  if (body instanceof URLSearchParams) return [encodeUtf8(body), 'application/x-www-form-urlencoded;charset=UTF-8'];
+  if (body === undefined || body === null) return {};
+  if (isStream(body)) {
+    if (body.locked || streams().isDisturbed(body)) throw new TypeError(READ_BEFORE);
+    return { stream: body };
+  }
+  if (body instanceof URLSearchParams) return { bytes: encodeUtf8(body), type: 'application/x-www-form-urlencoded;charset=UTF-8' };
+  if (isBlob(body)) return { bytes: forms().bytesOf(body), type: body.type };
+  if (isForm(body)) {
+    const boundary = `----dotdo${crypto.randomUUID().replaceAll('-', '')}`;
+    return { bytes: forms().encodeForm(body, boundary), type: `multipart/form-data; boundary=${boundary}` };
+  }
   const bytes = view(body);
-  if (bytes) return [bytes.slice(), null];
-  return [encodeUtf8(body), 'text/plain;charset=UTF-8'];
+  if (bytes) return { bytes: bytes.slice() };
+  return { bytes: encodeUtf8(body), type: 'text/plain;charset=UTF-8' };
 }
+
+const READ_BEFORE = 'Body has already been used. It can only be used once. Use tee() first if you need to read it twice.';
 
 class Body {
-  #bytes = null;
+  /** Its bytes, until somebody asks for its stream. */
+  #bytes;
+  #stream;
   #used = false;
-  #stream = null;
 
   _fill(body, headers) {
-    const [bytes, type] = contentOf(body);
+    const { bytes, stream, type } = contentOf(body);
     this.#bytes = bytes;
+    this.#stream = stream;
     if (type && !headers.has('content-type')) headers.set('content-type', type);
   }
 
+  get _isEmpty() {
+    return this.#bytes === undefined && this.#stream === undefined;
+  }
+
   get body() {
-    if (this.#bytes === null) return null;
-    this.#stream ??= new ReadableStream(inside, this);
-    return this.#stream;
+    if (this.#stream === undefined && this.#bytes !== undefined) {
+      this.#stream = streams().streamOf(this.#bytes);
+      this.#bytes = undefined;
+      // Who has read it by now gets a stream that has ended.
+      if (this.#used) this.#stream.cancel();
+    }
+    return this.#stream ?? null;
   }
 
   get bodyUsed() {
-    return this.#used;
+    return this.#used || (this.#stream !== undefined && streams().isDisturbed(this.#stream));
   }
 
-  [inside]() {
-    if (this.#used) {
-      throw new TypeError('Body has already been used. It can only be used once. Use tee() first if you need to read it twice.');
-    }
-    this.#used = this.#bytes !== null;
-    return this.#bytes;
+  #unused() {
+    if (this.bodyUsed || this.#stream?.locked) throw new TypeError(READ_BEFORE);
+  }
+
+  /** The same body for another owner; this one has none any more. */
+  _take() {
+    this.#unused();
+    const taken = this.#stream ?? this.#bytes ?? null;
+    this.#used = taken !== null;
+    return taken;
   }
 
   _copy() {
-    if (this.#used) throw new TypeError('Body has already been used. It can only be used once. Use tee() first if you need to read it twice.');
-    return this.#bytes === null ? null : this.#bytes.slice();
+    this.#unused();
+    if (this.#stream === undefined) return this.#bytes?.slice() ?? null;
+    const [own, copy] = this.#stream.tee();
+    this.#stream = own;
+    return copy;
   }
 
   async bytes() {
-    return this[inside]() ?? new Uint8Array();
+    this.#unused();
+    if (this._isEmpty) return new Uint8Array();
+    this.#used = true;
+    return this.#stream === undefined ? this.#bytes : streams().readAll(this.#stream);
   }
 
   async arrayBuffer() {
@@ -176,11 +192,11 @@ class Body {
   }
 
   async blob() {
-    missing('blob()', 'use arrayBuffer()');
+    return new (forms().Blob)([await this.bytes()], { type: this.headers.get('content-type') ?? '' });
   }
 
   async formData() {
-    missing('formData()', 'send JSON, or parse the text by URLSearchParams');
+    return forms().decodeForm(await this.bytes(), this.headers.get('content-type') ?? '');
   }
 }
 
@@ -191,6 +207,7 @@ export class Request extends Body {
   #method;
   #headers;
   #redirect;
+  #signal;
 
   constructor(input, init = {}) {
     super();
@@ -202,12 +219,13 @@ export class Request extends Body {
     this.#headers = new Headers(init.headers ?? from?.headers);
     this.#redirect = init.redirect ?? from?.redirect ?? 'follow';
     this.cf = init.cf ?? from?.cf;
-    if (init.signal) missing('Request.signal');
+    this.#signal = init.signal ?? from?.signal ?? new AbortController().signal;
+    if (!(this.#signal instanceof AbortSignal)) throw new TypeError('expected an AbortSignal as signal');
     const body = init.body ?? null;
     if (body !== null && ['GET', 'HEAD'].includes(this.#method)) {
       throw new TypeError('Request with a GET or HEAD method cannot have a body.');
     }
-    const inherited = body === null && from && !('body' in init) ? from[inside]() : body;
+    const inherited = body === null && from && !('body' in init) ? from._take() : body;
     this._fill(inherited, this.#headers);
   }
 
@@ -228,11 +246,11 @@ export class Request extends Body {
   }
 
   get signal() {
-    return missing('Request.signal');
+    return this.#signal;
   }
 
   clone() {
-    return new Request(this.#url, { method: this.#method, headers: this.#headers, redirect: this.#redirect, cf: this.cf, ...bodyOf(this._copy()) });
+    return new Request(this.#url, { method: this.#method, headers: this.#headers, redirect: this.#redirect, signal: this.#signal, cf: this.cf, ...bodyOf(this._copy()) });
   }
 
   get [Symbol.toStringTag]() {
@@ -494,14 +512,26 @@ export class TextEncoder {
     return encodeUtf8(text);
   }
 
-  encodeInto() {
-    missing('TextEncoder.encodeInto', 'use encode()');
+  encodeInto(source, target) {
+    const bytes = view(target);
+    let [read, written] = [0, 0];
+    for (const letter of String(source).toWellFormed()) {
+      const encoded = encodeUtf8(letter);
+      if (written + encoded.length > bytes.length) break;
+      bytes.set(encoded, written);
+      written += encoded.length;
+      read += letter.length;
+    }
+    return { read, written };
   }
 }
 
 export class TextDecoder {
   #fatal;
   #ignoreBOM;
+  /** The beginning of a character whose end has not come yet. */
+  #rest = new Uint8Array();
+  #begun = false;
 
   constructor(label = 'utf-8', { fatal = false, ignoreBOM = false } = {}) {
     if (!['utf-8', 'utf8', 'unicode-1-1-utf-8'].includes(String(label).trim().toLowerCase())) {
@@ -524,13 +554,38 @@ export class TextDecoder {
   }
 
   decode(source = new Uint8Array(), options) {
-    if (options?.stream) missing('TextDecoder with { stream: true }', 'decode the whole text at once');
     const bytes = view(source);
     if (!bytes) throw new TypeError('expected a buffer to decode');
-    const text = host.utf8Decode(binary(bytes), this.#fatal, this.#ignoreBOM);
-    if (text === undefined) throw new TypeError('Failed to decode input.');
+    let whole = bytes;
+    if (this.#rest.length) {
+      whole = new Uint8Array(this.#rest.length + bytes.length);
+      whole.set(this.#rest);
+      whole.set(bytes, this.#rest.length);
+    }
+    const end = options?.stream ? wholeCharacters(whole) : whole.length;
+    this.#rest = whole.slice(end);
+    // A mark of the byte order is one at the beginning only.
+    const text = host.utf8Decode(binary(whole.subarray(0, end)), this.#fatal, this.#ignoreBOM || this.#begun);
+    this.#begun = options?.stream ? this.#begun || end > 0 : false;
+    if (text === undefined) {
+      this.#rest = new Uint8Array();
+      throw new TypeError('Failed to decode input.');
+    }
     return text;
   }
+}
+
+/** How many of `bytes` come before a character of UTF-8 that is not whole. */
+function wholeCharacters(bytes) {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back];
+    if (byte < 0x80) break;
+    if (byte >= 0xc0) {
+      const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+      return length > back ? bytes.length - back : bytes.length;
+    }
+  }
+  return bytes.length;
 }
 
 function shown(value) {
@@ -641,19 +696,28 @@ function define(name, value) {
 
 
 const ABSENT_CLASSES = [
-  'AbortController', 'AbortSignal', 'Blob', 'BroadcastChannel', 'ByteLengthQueuingStrategy', 'CompressionStream', 'CountQueuingStrategy',
-  'DecompressionStream', 'Event', 'EventSource', 'EventTarget', 'File', 'FixedLengthStream', 'FormData', 'HTMLRewriter', 'IdentityTransformStream',
-  'MessageChannel', 'TextDecoderStream', 'TextEncoderStream', 'TransformStream', 'URLPattern', 'WritableStream',
+  'BroadcastChannel', 'CompressionStream', 'DecompressionStream', 'EventSource', 'HTMLRewriter', 'MessageChannel', 'URLPattern',
 ];
 
 export function install(more) {
   const here = {
     ...more,
-    Headers, Request, Response, ReadableStream, URL, URLSearchParams, TextEncoder, TextDecoder, console, crypto, structuredClone,
+    Headers, Request, Response, URL, URLSearchParams, TextEncoder, TextDecoder, console, crypto, structuredClone,
     WebSocket, WebSocketPair, WebSocketRequestResponsePair,
+    AbortController, AbortSignal, CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent,
     setTimeout, setInterval, setImmediate, clearTimeout, clearInterval: clearTimeout, clearImmediate: clearTimeout, scheduler,
   };
   for (const [name, value] of Object.entries(here)) define(name, value);
+  for (const [name, module] of LAZY) {
+    Object.defineProperty(globalThis, name, {
+      get() {
+        define(name, module()[name]);
+        return globalThis[name];
+      },
+      set: (value) => define(name, value),
+      configurable: true,
+    });
+  }
   for (const name of ABSENT_CLASSES) {
     define(name, class {
       constructor() {

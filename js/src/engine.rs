@@ -26,16 +26,25 @@ use crate::source::Source;
 const OURS: &[(&str, &str)] = &[
     ("dotdo:main", include_str!("../runtime/main.js")),
     ("dotdo:host", include_str!("../runtime/host.js")),
+    ("dotdo:events", include_str!("../runtime/events.js")),
     ("dotdo:clone", include_str!("../runtime/clone.js")),
     ("dotdo:sockets", include_str!("../runtime/sockets.js")),
     ("dotdo:web", include_str!("../runtime/web.js")),
     ("dotdo:environment", include_str!("../runtime/environment.js")),
+    ("dotdo:lazy", include_str!("../runtime/lazy.js")),
+    ("dotdo:forms", include_str!("../runtime/forms.js")),
+    ("dotdo:streams", include_str!("../runtime/streams.js")),
     ("dotdo:operations", include_str!("../runtime/operations.js")),
     ("dotdo:storage", include_str!("../runtime/storage.js")),
     ("dotdo:timers", include_str!("../runtime/timers.js")),
     ("dotdo:objects", include_str!("../runtime/objects.js")),
     ("dotdo:workers", include_str!("../runtime/workers.js")),
 ];
+
+/// The text of the module `name`, if it is one of ours.
+pub(crate) fn ours(name: &str) -> Option<&'static str> {
+    OURS.iter().find(|(ours, _)| *ours == name).map(|(_, text)| *text)
+}
 
 /// The beginning of their names.
 const OUR_SCHEME: &str = "dotdo:";
@@ -348,8 +357,8 @@ impl Loader for Modules {
         name: &str,
         _: Option<ImportAttributes<'js>>,
     ) -> rquickjs::Result<Module<'js, Declared>> {
-        if let Some((_, text)) = OURS.iter().find(|(ours, _)| *ours == name) {
-            return Module::declare(ctx.clone(), name, *text);
+        if let Some(text) = ours(name) {
+            return Module::declare(ctx.clone(), name, text);
         }
         let text = self.source.text(name).map_err(|text| {
             self.failed(text.clone());

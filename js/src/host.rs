@@ -18,10 +18,11 @@ use dotdo::Context;
 use dotdo::engine::Random;
 use dotdo::sockets::WebSocket;
 use rquickjs::function::{Function, Opt};
+use rquickjs::module::Module;
 use rquickjs::{ArrayBuffer, Ctx, Exception, Object, Result};
 use tokio::sync::oneshot;
 
-use crate::engine::is_out_of_memory;
+use crate::engine::{self, is_out_of_memory};
 use crate::event::{Call, Effect, Failed, Fault, Operation, Outcome, Work as Undertaking};
 use crate::fetching::Fetch;
 use crate::limits::LOGGED_BYTES_MAX;
@@ -226,6 +227,13 @@ fn events<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Resul
     let function = bridge.clone();
     let log = move |level: String, text: String| function.log(&level, &text);
     host.set("log", Function::new(ctx.clone(), log)?)?;
+    // The module, without waiting for anything: ours await nothing when they are evaluated.
+    let load = |ctx: Ctx<'js>, name: String| {
+        let text = engine::ours(&name).ok_or_else(|| Exception::throw_message(&ctx, &name))?;
+        let (module, _) = Module::declare(ctx.clone(), name, text)?.eval()?;
+        module.namespace()
+    };
+    host.set("load", Function::new(ctx.clone(), load)?)?;
     let function = bridge.clone();
     let settle = move |ctx: Ctx<'js>, event: f64, text: String, body: Opt<Option<String>>| {
         let body = body.0.flatten().map(|body| bytes_of(&body));

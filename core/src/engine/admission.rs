@@ -1,7 +1,5 @@
 //! Which requests may reach an object.
 
-use std::sync::atomic::Ordering;
-
 use super::{Inner, stopping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
@@ -17,7 +15,7 @@ impl Inner {
     /// `Busy` when the engine shuts down; `Forbidden` for a caller or a sender of another tenant;
     /// those of [`prepare`].
     pub(super) async fn admit(&self, object: &ObjectId, request: Request) -> Result<Request> {
-        if self.stopping.load(Ordering::Acquire) {
+        if self.stopping.is_closed() {
             return Err(stopping());
         }
         let extensions = request.extensions();

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -126,8 +127,8 @@ pub(crate) trait Host: Send + Sync {
         foreign: Option<&Claim>,
     ) -> Result<Option<FencingToken>>;
 
-    /// The clock of this process.
-    fn clock(&self) -> Arc<dyn Clock>;
+    /// The clock of this process, and what is closed when it takes no more requests.
+    fn times(&self) -> (Arc<dyn Clock>, Arc<Semaphore>);
 
     /// Whether this process still holds what `token` has granted.
     ///

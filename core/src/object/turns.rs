@@ -6,8 +6,11 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
@@ -136,12 +139,15 @@ impl<T: DurableObject> Turns<T> {
     ///
     /// # Errors
     ///
-    /// `Busy` when the server stops.
+    /// `Busy` when the server stops: it grants no more turns, so there is nothing to wait for.
     pub async fn sleep(&self, duration: Duration) -> Result<()> {
         // Nothing of the engine is kept while this waits.
-        let clock = self.host.upgrade().ok_or_else(stopping)?.clock();
-        clock.sleep(duration).await;
-        Ok(())
+        let (clock, open) = self.host.upgrade().ok_or_else(stopping)?.times();
+        let (passed, closed) = (clock.sleep(duration), pin!(open.acquire()));
+        match select(passed, closed).await {
+            Either::Left(_) => Ok(()),
+            Either::Right(_) => Err(stopping()),
+        }
     }
 
     /// For whom the work runs, and who waits for it.

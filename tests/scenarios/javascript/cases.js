@@ -395,6 +395,209 @@ const objectCases = {
   wait_until: (ctx) => ctx.waitUntil(Promise.resolve(1)),
 };
 
+/** Forms, streams, events and signals. */
+const flowCases = {
+  async blob() {
+    const blob = new Blob(['aä', new Uint8Array([1, 2]), new Blob(['x'])], { type: 'Text/Plain' });
+    return [blob.size, blob.type, await blob.slice(1, 4).text(), await blob.slice(-2).arrayBuffer(), String(blob)];
+  },
+  async file() {
+    const file = new File(['content'], 'name.txt', { type: 'text/plain', lastModified: 5 });
+    return [file.name, file.size, file.type, file.lastModified, file instanceof Blob, await file.text(), String(file)];
+  },
+  form_data() {
+    const form = new FormData();
+    form.append('a', '1');
+    form.append('a', 2);
+    form.set('b', new File(['x'], 'f.bin'));
+    form.append('c', 'gone');
+    form.delete('c');
+    return [[...form.keys()], form.getAll('a'), form.get('b').name, form.get('nothing'), form.has('c'), String(form)];
+  },
+  async form_data_goes_and_comes() {
+    const form = new FormData();
+    form.append('text', 'ä\u{1f600}');
+    form.append('file', new File([new Uint8Array([0, 255, 13, 10])], 'a b.bin', { type: 'application/x' }));
+    const request = new Request('https://example.com/', { method: 'POST', body: form });
+    const type = request.headers.get('content-type').replace(/boundary=.*/, '');
+    const back = await request.formData();
+    const file = back.get('file');
+    return [type, back.get('text'), file.name, file.type, await file.arrayBuffer()];
+  },
+  async form_data_urlencoded() {
+    const request = new Request('https://example.com/', { method: 'POST', body: new URLSearchParams({ a: '1 2', b: 'ä' }) });
+    return [...(await request.formData())];
+  },
+  form_data_of_json: () => nameOf(() => new Request('https://example.com/', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }).formData()),
+  async response_blob() {
+    const blob = await new Response('text', { headers: { 'content-type': 'text/x' } }).blob();
+    return [blob.type, await blob.text()];
+  },
+  async response_of_blob() {
+    const response = new Response(new Blob(['b'], { type: 'text/y' }));
+    return [response.headers.get('content-type'), await response.text()];
+  },
+  async stream_reader() {
+    const reader = new Response('abc').body.getReader();
+    const first = await reader.read();
+    return [new TextDecoder().decode(first.value), first.done, (await reader.read()).done];
+  },
+  async stream_made() {
+    const stream = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('one '));
+        controller.enqueue(new TextEncoder().encode('two'));
+        controller.close();
+      },
+    });
+    return new Response(stream).text();
+  },
+  async stream_pulled() {
+    let count = 0;
+    const stream = new ReadableStream({
+      pull(controller) {
+        if (++count > 3) controller.close();
+        else controller.enqueue(count);
+      },
+    });
+    const seen = [];
+    for await (const chunk of stream) seen.push(chunk);
+    return seen;
+  },
+  async stream_tee() {
+    const [one, other] = new Response('both').body.tee();
+    return [await new Response(one).text(), await new Response(other).text()];
+  },
+  async stream_transform() {
+    const upper = new TransformStream({
+      transform(chunk, controller) {
+        controller.enqueue(chunk.toUpperCase());
+      },
+    });
+    const text = new Response('shout').body.pipeThrough(new TextDecoderStream()).pipeThrough(upper).pipeThrough(new TextEncoderStream());
+    return new Response(text).text();
+  },
+  async stream_identity() {
+    const { readable, writable } = new TransformStream();
+    const writer = writable.getWriter();
+    writer.write(new TextEncoder().encode('written'));
+    writer.close();
+    return new Response(readable).text();
+  },
+  async stream_error() {
+    const stream = new ReadableStream({
+      start(controller) {
+        controller.error(new RangeError('broken'));
+      },
+    });
+    return nameOf(() => stream.getReader().read());
+  },
+  stream_locked() {
+    const stream = new ReadableStream();
+    stream.getReader();
+    return nameOf(async () => stream.getReader());
+  },
+  async stream_cancel() {
+    let reason;
+    const stream = new ReadableStream({
+      cancel(why) {
+        reason = why;
+      },
+    });
+    await stream.cancel('enough');
+    return reason;
+  },
+  async body_used() {
+    const response = new Response('once');
+    const before = response.bodyUsed;
+    await response.text();
+    return [before, response.bodyUsed, await nameOf(() => response.text())];
+  },
+  async body_cloned_as_stream() {
+    const response = new Response(new Response('cloned').body);
+    const copy = response.clone();
+    return [await response.text(), await copy.text()];
+  },
+  async streamed_response(_, name, { env }) {
+    const response = await env.CASES.getByName(`${name} other`).fetch('https://example.com/streamed');
+    return [response.status, await response.text()];
+  },
+  event_target() {
+    const target = new EventTarget();
+    const seen = [];
+    const twice = (event) => seen.push(`twice ${event.type}`);
+    target.addEventListener('x', twice);
+    target.addEventListener('x', twice);
+    target.addEventListener('x', () => seen.push('once'), { once: true });
+    target.addEventListener('x', { handleEvent: (event) => seen.push(event.target === target) });
+    target.dispatchEvent(new Event('x'));
+    target.removeEventListener('x', twice);
+    target.dispatchEvent(new CustomEvent('x', { detail: 1 }));
+    return seen;
+  },
+  event_prevented() {
+    const target = new EventTarget();
+    target.addEventListener('x', (event) => event.preventDefault());
+    return [target.dispatchEvent(new Event('x')), target.dispatchEvent(new Event('x', { cancelable: true }))];
+  },
+  abort_controller() {
+    const controller = new AbortController();
+    const seen = [controller.signal.aborted];
+    controller.signal.addEventListener('abort', () => seen.push('told'));
+    controller.abort();
+    controller.abort();
+    return [...seen, controller.signal.aborted, controller.signal.reason.name];
+  },
+  abort_reason() {
+    const signal = AbortSignal.abort(new RangeError('why'));
+    return nameOf(async () => signal.throwIfAborted());
+  },
+  async abort_timeout() {
+    const signal = AbortSignal.timeout(5);
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    return signal.reason.name;
+  },
+  abort_any() {
+    const controller = new AbortController();
+    const any = AbortSignal.any([new AbortController().signal, controller.signal]);
+    controller.abort('because');
+    return [any.aborted, any.reason];
+  },
+  async transaction_rolled_back({ storage }) {
+    await storage.put('a', 1);
+    const outcome = await nameOf(() => storage.transaction(async (txn) => {
+      await txn.put('a', 2);
+      throw new RangeError('no');
+    }));
+    return [outcome, await storage.get('a')];
+  },
+  async transaction_committed({ storage }) {
+    const result = await storage.transaction(async (txn) => {
+      await txn.put('a', ((await txn.get('a')) ?? 0) + 1);
+      return [...(await txn.list()).keys()];
+    });
+    return [result, await storage.get('a')];
+  },
+  async transaction_asked_to_roll_back({ storage }) {
+    await storage.put('a', 1);
+    await storage.transaction(async (txn) => {
+      await txn.put('a', 2);
+      await txn.delete('b');
+      txn.rollback();
+    });
+    return storage.get('a');
+  },
+  encode_into() {
+    const bytes = new Uint8Array(4);
+    return [new TextEncoder().encodeInto('aä\u{1f600}', bytes), bytes];
+  },
+  decode_in_parts() {
+    const decoder = new TextDecoder();
+    const bytes = new TextEncoder().encode('aä\u{1f600}b');
+    return [...bytes].map((byte) => decoder.decode(new Uint8Array([byte]), { stream: true })).concat(decoder.decode());
+  },
+};
+
 const webCases = {
   url_parts() {
     const url = new URL('https://user:pass@example.com:8080/a/../b%20c/ü?q=1&q=ä#part');
@@ -570,10 +773,23 @@ export class Cases extends DurableObject {
       const seen = { method: request.method, url: request.url, header: request.headers.get('x-a'), body: await request.text() };
       return Response.json(seen, { status: 202, headers: { 'x-seen': 'yes' } });
     }
+    if (url.pathname === '/streamed') {
+      const { readable, writable } = new TransformStream();
+      const writer = writable.getWriter();
+      const write = async () => {
+        for (const part of ['one ', 'two ', 'three']) {
+          await scheduler.wait(1);
+          await writer.write(new TextEncoder().encode(part));
+        }
+        await writer.close();
+      };
+      this.ctx.waitUntil(write());
+      return new Response(readable, { status: 203 });
+    }
     if (url.pathname === '/throw') throw new RangeError('thrown in fetch');
     if (url.pathname === '/empty') return new Response(null, { status: 204 });
     const name = url.pathname.slice(1);
-    return Response.json(await outcome(() => (objectCases[name] ?? betweenCases[name] ?? webCases[name])(this.ctx, name, this)));
+    return Response.json(await outcome(() => (objectCases[name] ?? betweenCases[name] ?? flowCases[name] ?? webCases[name])(this.ctx, name, this)));
   }
 
   echo(...values) {
@@ -678,7 +894,7 @@ export default {
     const { pathname } = new URL(request.url);
     const [, kind, name] = pathname.split('/');
     if (kind === 'names') {
-      return Response.json([...Object.keys(objectCases), ...Object.keys(betweenCases), ...Object.keys(webCases)].map((one) => `object/${one}`).concat(Object.keys(frontCases).map((one) => `front/${one}`)));
+      return Response.json([...Object.keys(objectCases), ...Object.keys(betweenCases), ...Object.keys(flowCases), ...Object.keys(webCases)].map((one) => `object/${one}`).concat(Object.keys(frontCases).map((one) => `front/${one}`)));
     }
     if (kind === 'front') return Response.json(await outcome(() => frontCases[name](env)));
     if (kind === 'object') return env.CASES.getByName(name).fetch(`https://example.com/${name}`);

@@ -13,13 +13,31 @@ const attempt = (work) => {
 export class Room extends DurableObject {
   async fetch(request) {
     const url = new URL(request.url);
-    if (request.headers.get('upgrade') === 'websocket') {
+    if (request.headers.get('upgrade') === 'websocket' && url.pathname !== '/listen') {
       const pair = new WebSocketPair();
       this.ctx.acceptWebSocket(pair[1], url.searchParams.getAll('tag'));
       if (url.searchParams.has('greet')) pair[1].send('greetings');
       return new Response(null, { status: 101, webSocket: pair[0] });
     }
     switch (url.pathname) {
+      case '/listen': {
+        const [client, server] = Object.values(new WebSocketPair());
+        server.accept();
+        let heard = 0;
+        server.addEventListener('message', async ({ data }) => {
+          heard++;
+          if (data === 'close') return server.close(4002, 'enough');
+          await scheduler.wait(1);
+          server.send(`${heard}: ${typeof data === 'string' ? data : `${data.constructor.name} ${data.byteLength ?? data.size}`}`);
+        });
+        server.addEventListener('close', ({ type, code, reason, wasClean }) => {
+          this.closed = [type, code, reason, wasClean];
+          server.close();
+        });
+        server.send('listening');
+        return new Response(null, { status: 101, webSocket: client });
+      }
+      case '/closed': return Response.json(this.closed ?? null);
       case '/left': return Response.json((await this.ctx.storage.get('left')) ?? []);
       case '/kept': return Response.json((await this.ctx.storage.get('kept')) ?? null);
       case '/count': return Response.json(this.ctx.getWebSockets().length);
