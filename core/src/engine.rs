@@ -29,7 +29,7 @@ use crate::lease::{Claim, FencingToken};
 use crate::messages::{look_once, start_scanning};
 use crate::object::{App, Caller, Calling, Host, Request, Response};
 use crate::router::At;
-use crate::settings::{Ownership, Settings, Upkeep};
+use crate::settings::{Settings, Upkeep};
 use crate::sockets::{
     Addressed, Handshake, Place as SocketPlace, SocketClose, SocketConnection, SocketEvent,
     SocketPart, send,
@@ -346,12 +346,7 @@ impl Host for Inner {
         object: &ObjectId,
         foreign: Option<&Claim>,
     ) -> Result<Option<FencingToken>> {
-        match self.runtime().settings.ownership {
-            Ownership::Leased => Ok(None),
-            Ownership::PerRequest => {
-                self.activations.get(object)?.acquire_token(foreign).await.map(Some)
-            }
-        }
+        self.activations.get(object)?.keep_others_away(foreign).await
     }
 
     fn times(&self) -> (Arc<dyn Clock>, Arc<Semaphore>) {

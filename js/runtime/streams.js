@@ -186,13 +186,13 @@ class Readable {
   close() {
     if (!this.isOpen) throw new TypeError(READABLE_CLOSED);
     this.closing = true;
-    if (!this.queue.length) this.finish(false);
+    if (!this.queue.length) this.finish();
   }
 
-  finish(isCanceled) {
+  finish() {
     this.state = 'closed';
     this.reader?.closed.resolve();
-    while (this.reader?.waiting.length) this.reader.waiting.shift().close(isCanceled);
+    while (this.reader?.waiting.length) this.reader.waiting.shift().close();
   }
 
   fail(error) {
@@ -208,7 +208,7 @@ class Readable {
     this.disturbed = true;
     if (this.state === 'closed') return Promise.resolve();
     if (this.state === 'errored') return Promise.reject(this.error);
-    this.finish(true);
+    this.finish();
     this.#drop();
     return promised(() => this.#source.cancel(reason)).then(nothing);
   }
@@ -237,7 +237,7 @@ class Readable {
   read(request) {
     this.disturbed = true;
     if (this.state === 'closed') {
-      request.close(false);
+      request.close();
     } else if (this.state === 'errored') {
       request.error(this.error);
     } else if (this.reader.waiting.length || !this.has(request)) {
@@ -246,7 +246,7 @@ class Readable {
       if (isFirst || !request.target) this.pull();
     } else {
       const chunk = this.take(request);
-      if (this.closing && !this.queue.length) this.finish(false);
+      if (this.closing && !this.queue.length) this.finish();
       else this.pull();
       request.chunk(chunk);
     }
@@ -306,8 +306,8 @@ class ByteReadable extends Readable {
   }
 
   enqueue(chunk) {
-    const bytes = ArrayBuffer.isView(chunk) ? view(chunk) : undefined;
-    if (!bytes?.length) throw new TypeError('expected a view of at least one byte as a chunk of a stream of bytes');
+    const bytes = view(chunk);
+    if (!bytes?.length) throw new TypeError('expected at least one byte as a chunk of a stream of bytes');
     if (!this.isOpen) throw new TypeError(READABLE_CLOSED);
     this.request = null;
     // The source may use its buffer again.
@@ -325,7 +325,7 @@ class ByteReadable extends Readable {
     this.requested();
     super.close();
     this.#serve();
-    if (this.state === 'readable' && !this.queue.length) this.finish(false);
+    if (this.state === 'readable' && !this.queue.length) this.finish();
   }
 
   #serve() {
@@ -371,7 +371,6 @@ function readableOf(source, strategy) {
   const { type, autoAllocateChunkSize: allocated } = source;
   const isBytes = type !== undefined;
   if (isBytes && String(type) !== 'bytes') throw new TypeError(`expected "bytes" or nothing as type of the source of a ReadableStream, got ${type}`);
-  if (isBytes && strategy?.size !== undefined) throw new RangeError('expected no size in the strategy of a stream of bytes');
   if (allocated !== undefined && !(Number(allocated) >= 1)) throw new TypeError(`expected an autoAllocateChunkSize of 1 or more, got ${allocated}`);
   const hooks = { pull: () => pull(controller), cancel, ...strategyOf(strategy, isBytes ? 0 : 1) };
   const it = isBytes ? new ByteReadable({ ...hooks, allocated }) : new Readable(hooks);
@@ -472,7 +471,7 @@ class Chunks {
 
   next() {
     return this.#after(async () => {
-      if (this.#isEnded) return { done: true, value: undefined };
+      if (this.#isEnded) return { value: undefined, done: true };
       try {
         const result = await this.#reader.read();
         if (result.done) this.#end();
@@ -491,7 +490,7 @@ class Chunks {
         this.#end();
         await canceled;
       }
-      return { done: true, value };
+      return { value, done: true };
     });
   }
 
@@ -528,8 +527,8 @@ export class ReadableStreamDefaultReader extends Reader {
   read() {
     return new Promise((resolve, reject) => {
       heldBy(this).read({
-        chunk: (value) => resolve({ done: false, value }),
-        close: () => resolve({ done: true, value: undefined }),
+        chunk: (value) => resolve({ value, done: false }),
+        close: () => resolve({ value: undefined, done: true }),
         error: reject,
       });
     });
@@ -552,8 +551,8 @@ export class ReadableStreamBYOBReader extends Reader {
         target,
         min,
         element,
-        chunk: (size) => resolve({ done: false, value: new View(buffer, byteOffset, size / element) }),
-        close: (isCanceled) => resolve({ done: true, value: isCanceled ? undefined : new View(buffer, byteOffset, 0) }),
+        chunk: (size) => resolve({ value: new View(buffer, byteOffset, size / element), done: false }),
+        close: () => resolve({ value: new View(buffer, byteOffset, 0), done: true }),
         error: reject,
       });
     });
@@ -579,11 +578,7 @@ export class ReadableStreamDefaultController extends ReadableController {}
 export class ReadableByteStreamController extends ReadableController {
   #it;
 
-  constructor(it) {
-    super(it);
-    this.#it = it;
-  }
-
+  constructor(it) { super(it); this.#it = it; }
   get byobRequest() { return this.#it.requested(); }
 }
 

@@ -2,10 +2,9 @@
 
 use dotdo::engine::{Handshake, SocketConnection};
 use dotdo::service::GatewayObjects;
-use dotdo::{Error, ErrorKind, Request, Response, Result, Turns};
+use dotdo::{Error, ErrorKind, RemoteObject, Request, Response, Result};
 
 use crate::event::{Answer, Call, Failed, Head};
-use crate::object::JsObject;
 use crate::wire::{self, Outgoing, texts};
 
 /// Who calls.
@@ -16,8 +15,8 @@ pub(crate) enum Way {
         /// Whether that client asks for a WebSocket: a call that does so, too, is for it.
         is_handshake: bool,
     },
-    /// An event of an object, which has left its turn.
-    Object(Turns<JsObject>),
+    /// An event of an object that has left its turn: other objects by class and id.
+    Object(Box<dyn Fn(&str, &str) -> Result<RemoteObject> + Send + Sync>),
 }
 
 /// The answer of a call.
@@ -83,7 +82,7 @@ impl Way {
                 }
                 objects.fetch(class, id, request).await
             }
-            Self::Object(object) => object.object(class, id)?.fetch(request).await,
+            Self::Object(find) => find(class, id)?.fetch(request).await,
         }
     }
 }

@@ -10,7 +10,9 @@ mod event;
 mod fetching;
 mod host;
 mod id;
+mod instance;
 mod limits;
+mod machine;
 mod object;
 mod realm;
 mod realms;
@@ -22,4 +24,5 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use bundle::{Bundle, Machine};
+pub use bundle::Bundle;
+pub use machine::Machine;

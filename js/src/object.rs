@@ -10,11 +10,11 @@ use dotdo::{
     Result, Turns,
 };
 
-use crate::event::{AlarmAbout, Effect, Event, Failed, Fault, Operation, Outcome, What};
+use crate::event::{AlarmAbout, Operation, Outcome, What};
 use crate::host::sockets::about;
-use crate::realm::{Realm, Whose};
+use crate::instance::{Given, Instance, Ran, Stopped, Turned, log};
 use crate::realms::{Ended, Realms, lock_at_once};
-use crate::under_way::{Answered, UnderWay, Waiting};
+use crate::under_way::Answered;
 use crate::wire::{self, Incoming, UNCAUGHT};
 
 /// The value of such an object in memory. What it is in JavaScript, its realm has.
@@ -24,60 +24,13 @@ pub(crate) struct JsObject {
     instance: Option<Instance>,
 }
 
-/// An instance of the class in a realm. Dropping it ends what it has under way.
-struct Instance {
-    realms: Arc<Realms>,
-    place: usize,
-    generation: u64,
-    number: u64,
-    under_way: Arc<UnderWay>,
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        self.under_way.end(None);
-        self.realms.place(self.place).forget(self.number);
-    }
-}
-
-/// What comes with an event.
-#[derive(Default)]
-struct Given {
-    /// What the object's id was made of.
-    named: Option<String>,
-    body: Option<Vec<u8>>,
-    /// The WebSocket that a request asks for.
-    asked: Option<WebSocket>,
-}
-
-/// What has come of an event in its first slice.
-enum Turned {
-    Ended(Ended),
-    /// It awaits what others do.
-    Waits(Waiting),
-}
-
-/// What a slice has done besides changes.
-struct Ran {
-    turned: Turned,
-    begun: Vec<Operation>,
-}
-
-/// Why a slice did not end well.
-enum Stopped {
-    /// It has ended its realm.
-    Realm(Fault),
-    /// It ends the value of its object.
-    Object(Error),
-}
-
 impl JsObject {
     pub(crate) fn new(realms: Arc<Realms>, class: Arc<str>) -> Self {
         Self { realms, class, instance: None }
     }
 
-    /// Runs the first slice of an event on the instance, which is made first if there is none. What it
-    /// begins, [`JsObject::begin`] is for.
+    /// Runs the first slice of an event on the instance, which is made first if there is none. `named`:
+    /// what the object's id was made of. What it begins, [`JsObject::begin`] is for.
     ///
     /// # Errors
     ///
@@ -86,21 +39,24 @@ impl JsObject {
     async fn on(
         &mut self,
         ctx: &mut Context,
-        mut given: Given,
+        (named, given): (Option<String>, Given),
         what: impl FnOnce(u64) -> What,
     ) -> Result<Ran> {
         let realms = self.realms.clone();
         let number = realms.place_of(ctx.id());
         let mut locked = realms.place(number).realm.lock().await;
         let realm = realms.in_place(&mut locked)?;
-        let is_there = self.instance.as_ref().is_some_and(|instance| {
-            instance.generation == realm.generation && !instance.under_way.has_failed()
-        });
-        let made =
-            if is_there { Ok(Vec::new()) } else { self.make(realm, ctx, given.named.take()) };
+        let is_new = !self.instance.as_ref().is_some_and(|instance| instance.is_alive(realm));
+        if is_new {
+            self.instance = Some(Instance::new(realms.clone(), realm, ctx));
+        }
+        let instance = self.made();
+        let made = match is_new {
+            true => instance.make(realm, ctx, (&self.class, named)),
+            false => Ok(Vec::new()),
+        };
         let ran = made.and_then(|before| {
-            let what = what(self.made().number);
-            let mut ran = self.run(realm, ctx, what, given)?;
+            let mut ran = instance.run(realm, ctx, what(instance.number), given)?;
             ran.begun.splice(0..0, before);
             Ok(ran)
         });
@@ -123,82 +79,6 @@ impl JsObject {
     /// The instance of an event that runs.
     fn made(&self) -> &Instance {
         self.instance.as_ref().expect("an event runs on an instance")
-    }
-
-    /// Makes the instance: runs its constructor, and what that blocks other events for. If this awaits
-    /// something outside, the events of the instance wait for it in JavaScript.
-    fn make(
-        &mut self,
-        realm: &Realm,
-        ctx: &mut Context,
-        named: Option<String>,
-    ) -> std::result::Result<Vec<Operation>, Stopped> {
-        let (number, place) = (self.realms.number(), self.realms.place_of(ctx.id()));
-        let under_way = Arc::new(UnderWay::new(self.realms.clone(), place, number));
-        let (realms, generation) = (self.realms.clone(), realm.generation);
-        self.instance = Some(Instance { realms, place, generation, number, under_way });
-        ctx.linger();
-        let class = self.class.to_string();
-        let object = ctx.id().id().to_owned();
-        let what = What::Make { class, instance: number, object, named };
-        let Ran { turned, begun } = self.run(realm, ctx, what, Given::default())?;
-        match turned {
-            Turned::Ended((outcome, _)) => match outcome.error {
-                Some(failed) => Err(Stopped::Object(reset(ctx.id(), &failed))),
-                None => Ok(begun),
-            },
-            Turned::Waits(_) => Ok(begun),
-        }
-    }
-
-    /// Runs an event on the instance until nothing is runnable.
-    fn run(
-        &self,
-        realm: &Realm,
-        ctx: &mut Context,
-        what: What,
-        Given { body, asked, .. }: Given,
-    ) -> std::result::Result<Ran, Stopped> {
-        let instance = self.made();
-        let (place, under_way) = (self.realms.place(instance.place), &instance.under_way);
-        let event = self.realms.number();
-        let about = Event { what, event, gone: place.take_gone() };
-        let whose = Whose { instance: instance.number, asked, ctx: &mut *ctx };
-        let effects = realm.run_on(&about, body, whose).map_err(Stopped::Realm)?;
-        under_way.moved();
-        let is_reset = |effect: &Effect| matches!(effect, Effect::Reset { instance: ended, .. } if *ended == instance.number);
-        let ends = effects.iter().any(is_reset);
-        let (mut own, mut begun, mut failure) = (None, Vec::new(), None);
-        for effect in effects {
-            match effect {
-                Effect::Settled { event: settled, outcome, body } if settled == event => {
-                    own = Some((outcome, body));
-                }
-                // It is of no change of this slice, which is rolled back.
-                Effect::Settled { event: settled, outcome, body } if ends => {
-                    place.settle(settled, (outcome, body));
-                }
-                Effect::Settled { event: settled, outcome, body } => {
-                    under_way.forget(settled);
-                    let (realms, place) = (self.realms.clone(), instance.place);
-                    // Its response depends on what this slice has changed.
-                    ctx.after_commit(move || realms.place(place).settle(settled, (outcome, body)));
-                }
-                Effect::Begun(operation) => begun.push(operation),
-                Effect::Cancelled(operation) => {
-                    begun.retain(|begun: &Operation| begun.id != operation);
-                    under_way.cancel(operation);
-                }
-                Effect::Reset { failed, .. } if ends => failure = Some(reset(ctx.id(), &failed)),
-                Effect::Reset { .. } => {}
-            }
-        }
-        if let Some(error) = failure {
-            under_way.end(Some(error.clone()));
-            return Err(Stopped::Object(error));
-        }
-        let turned = own.map_or_else(|| Turned::Waits(under_way.wait_for(event)), Turned::Ended);
-        Ok(Ran { turned, begun })
     }
 
     /// Begins what a slice has begun when its changes are in the bucket, and lets go of the object if
@@ -230,18 +110,17 @@ impl JsObject {
         instance.under_way.cancel(operation);
         let realms = self.realms.clone();
         let mut locked = lock_at_once(&realms.place(instance.place).realm);
-        let realm = locked.as_ref().filter(|realm| realm.generation == instance.generation);
-        let Some(realm) = realm else {
-            self.instance.as_ref().inspect(|it| it.under_way.end(Some(realm_ended())));
+        let Some(realm) = locked.as_ref().filter(|realm| instance.is_alive(realm)) else {
+            instance.under_way.end(Some(realm_ended()));
             return Ok(());
         };
-        let ran = match self.run(realm, ctx, what, Given { body, ..Given::default() }) {
+        let ran = match instance.run(realm, ctx, what, Given { body, asked: None }) {
             Ok(ran) => ran,
             Err(Stopped::Object(error)) => return Err(error),
             Err(Stopped::Realm(fault)) => {
                 *locked = None;
                 let error = realms.error_of(&fault);
-                self.made().under_way.end(Some(error.clone()));
+                instance.under_way.end(Some(error.clone()));
                 return Err(error);
             }
         };
@@ -256,7 +135,7 @@ impl JsObject {
         given: Given,
         what: impl FnOnce(u64) -> What,
     ) -> Result<()> {
-        let Ran { turned, begun } = self.on(ctx, given, what).await?;
+        let Ran { turned, begun } = self.on(ctx, (None, given), what).await?;
         let object = ctx.turns();
         self.begin(ctx, begun, &object)?;
         match turned {
@@ -279,19 +158,6 @@ fn realm_ended() -> Error {
     let text =
         "the realm of this object has ended, because another event used up its time or memory";
     Error::new(ErrorKind::Unknown, text).with_code("REALM_ENDED")
-}
-
-/// The error of an object whose value has ended; what its slice has changed is rolled back.
-fn reset(object: &ObjectId, failed: &Failed) -> Error {
-    log(object, failed);
-    Error::handler(format!("{}: {}", failed.name, failed.message))
-        .with_code("OBJECT_RESET")
-        .confidential("the object was reset by its class; the server's log has the reason")
-}
-
-fn log(object: &ObjectId, failed: &Failed) {
-    let Failed { name, message, stack, .. } = failed;
-    tracing::error!(target: "dotdo::javascript", object = %object, "uncaught {name}: {message}\n{stack}");
 }
 
 /// The response of a method, or of a request that has asked for a WebSocket or not.
@@ -324,13 +190,13 @@ impl DurableObject for JsObject {
             Some(method) => {
                 let values = String::from_utf8(bytes)
                     .map_err(|_| Error::invalid("expected the arguments of a call as JSON"))?;
-                let given = Given { named: name, ..Given::default() };
+                let given = (name, Given::default());
                 self.on(ctx, given, |instance| What::Rpc { instance, method, values }).await?
             }
             None => {
                 let body = (!bytes.is_empty()).then_some(bytes);
                 let fetch = |instance| What::Fetch { class, instance, request: head };
-                self.on(ctx, Given { named: name, body, asked: asked.clone() }, fetch).await?
+                self.on(ctx, (name, Given { body, asked: asked.clone() }), fetch).await?
             }
         };
         match turned {
@@ -359,7 +225,7 @@ impl DurableObject for JsObject {
             scheduled_time: info.scheduled_ms,
         };
         let Ran { turned, begun } =
-            self.on(ctx, Given::default(), |instance| What::Alarm { instance, info }).await?;
+            self.on(ctx, Default::default(), |instance| What::Alarm { instance, info }).await?;
         let outcome_of = |object: &ObjectId, outcome: Outcome| match outcome.error {
             None => Ok(()),
             Some(failed) => {

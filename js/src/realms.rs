@@ -14,11 +14,11 @@ use dotdo::engine::sync::Mutex;
 use dotdo::{Error, ErrorKind, ObjectId, Result};
 use tokio::sync::oneshot;
 
-use crate::bundle::Machine;
 use crate::engine::Parts;
 use crate::event::{Fault, Outcome};
 use crate::fetching::Fetcher;
 use crate::limits::REALMS_MAX;
+use crate::machine::Machine;
 use crate::realm::Realm;
 
 /// How an event has ended, and the body of its response.

@@ -181,7 +181,8 @@ impl UnderWay {
             Work::Call(call) => {
                 // It is never closed.
                 let _place = self.calls.acquire().await;
-                let way = Way::Object(object.clone());
+                let object = object.clone();
+                let way = Way::Object(Box::new(move |class, id| object.object(class, id)));
                 let Called { answer, body, .. } = way.call(id, call).await;
                 (What::Answer { instance, answer }, body)
             }

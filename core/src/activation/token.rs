@@ -42,6 +42,21 @@ impl Activation {
         self.hold(foreign, settings.lease_duration + settings.handler_time_max).await
     }
 
+    /// Makes sure that no other process writes between two requests here. A lease does so already.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Activation::acquire_token`].
+    pub(crate) async fn keep_others_away(
+        self: &Arc<Self>,
+        foreign: Option<&Claim>,
+    ) -> Result<Option<FencingToken>> {
+        match self.runtime.settings.ownership {
+            Ownership::Leased => Ok(None),
+            Ownership::PerRequest => self.acquire_token(foreign).await.map(Some),
+        }
+    }
+
     /// As [`Activation::acquire_token`]; in a process that writes per request, for this lease.
     async fn hold(
         self: &Arc<Self>,

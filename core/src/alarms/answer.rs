@@ -26,7 +26,7 @@ pub(crate) struct AlarmRequest(Arc<Task>);
 
 #[derive(Default)]
 struct Task {
-    errand: Errand,
+    purpose: Purpose,
     /// For what the handler has failed, and not something around it; also one that is under way, as
     /// long as it is.
     failed: Mutex<Option<Due>>,
@@ -36,7 +36,7 @@ struct Task {
 
 /// What is to be done.
 #[derive(Debug, Default)]
-enum Errand {
+enum Purpose {
     /// Runs what is due.
     #[default]
     Look,
@@ -69,20 +69,20 @@ impl AlarmRequest {
     /// when something around it did.
     pub(super) fn failed(&self, error: &Error) -> Option<Self> {
         let due = self.0.failed.lock().take()?;
-        Some(Self::of(Errand::Failed(due, format!("{}: {}", error.code(), error.message()))))
+        Some(Self::of(Purpose::Failed(due, format!("{}: {}", error.code(), error.message()))))
     }
 
     /// The request that notes that the handler for `due`, which had left its turn, has ended well.
     pub(super) fn done(due: Due) -> Self {
-        Self::of(Errand::Done(due))
+        Self::of(Purpose::Done(due))
     }
 
     fn put_off(due: Due, next_ms: i64) -> Self {
-        Self::of(Errand::PutOff(due, next_ms))
+        Self::of(Purpose::PutOff(due, next_ms))
     }
 
-    fn of(errand: Errand) -> Self {
-        Self(Arc::new(Task { errand, ..Task::default() }))
+    fn of(purpose: Purpose) -> Self {
+        Self(Arc::new(Task { purpose, ..Task::default() }))
     }
 
     /// The request that does this.
@@ -125,7 +125,7 @@ pub(crate) async fn answer_alarm(
     let mut known = offload(executor, || Known::read(database))?;
     let due = known.due.clone().filter(|due| due.next_ms() <= now_ms);
     let (mut is_touched, mut rest) = (due.is_some(), Extensions::new());
-    if let Errand::Look = task.errand {
+    if let Purpose::Look = task.purpose {
         if let Some(due) = due {
             rest = ring(activation, resident, (request, due)).await?;
         }
@@ -149,17 +149,18 @@ pub(crate) async fn answer_alarm(
 fn note(activation: &Activation, context: &mut Context, task: &Task) -> Result<bool> {
     let now_ms = context.now_ms();
     let database = &mut context.database;
-    let (Errand::Failed(due, _) | Errand::Done(due) | Errand::PutOff(due, _)) = &task.errand else {
+    let (Purpose::Failed(due, _) | Purpose::Done(due) | Purpose::PutOff(due, _)) = &task.purpose
+    else {
         return Ok(false);
     };
     let Some(now) = due.as_it_is(database)? else { return Ok(false) };
-    match &task.errand {
-        Errand::Look => {}
-        Errand::Failed(_, error) => now.note_failure(database, (now_ms, error))?,
-        Errand::Done(_) => now.take(database, now_ms)?,
-        Errand::PutOff(_, next_ms) => now.put_off(database, *next_ms)?,
+    match &task.purpose {
+        Purpose::Look => {}
+        Purpose::Failed(_, error) => now.note_failure(database, (now_ms, error))?,
+        Purpose::Done(_) => now.take(database, now_ms)?,
+        Purpose::PutOff(_, next_ms) => now.put_off(database, *next_ms)?,
     }
-    let has_ended = !matches!(task.errand, Errand::PutOff(..));
+    let has_ended = !matches!(task.purpose, Purpose::PutOff(..));
     context.request.releases = has_ended && is_held_for_it(activation);
     Ok(true)
 }

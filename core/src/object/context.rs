@@ -14,12 +14,13 @@ use crate::messages::post_message;
 use crate::object::body::Request;
 use crate::object::caller::Caller;
 use crate::object::frames::Frames;
+use crate::object::handling::Handling;
 use crate::object::host::Host;
 use crate::object::remote::RemoteObject;
+use crate::object::rest::Continued;
 use crate::object::savepoint::savepoint;
-use crate::object::slice::Continued;
 use crate::object::sql::Sql;
-use crate::object::stay::Stays;
+use crate::object::stays::Stays;
 use crate::object::storage::Storage;
 use crate::sqlite::Database;
 use crate::sync::Mutex;
@@ -76,15 +77,6 @@ pub(crate) struct RequestState {
     pub(crate) called: Arc<AtomicBool>,
     /// Held while the handler runs, so that tasks that outlive it can detect its end.
     pub(crate) running: Arc<Handling>,
-}
-
-/// State that a running handler shares with values that it has handed out.
-#[derive(Debug, Default)]
-pub(crate) struct Handling {
-    /// Whether its transaction has changes of other requests that are not in a record yet.
-    pub(crate) shared: bool,
-    /// Whether it called others and must therefore run in its own transaction.
-    pub(crate) alone: AtomicBool,
 }
 
 /// The objects whose handlers wait for this request, outermost first; part of the request's

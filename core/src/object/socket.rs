@@ -15,7 +15,7 @@ use crate::limits::{
 use crate::object::app::DurableObject;
 use crate::object::body::{Body, Request, Response};
 use crate::object::context::Context;
-use crate::object::slice::Continuation;
+use crate::object::rest::Continuation;
 use crate::sockets::{
     EVENT_STREAM, Ended, Event, Place, Row, SocketClose, SocketEvent, SocketFrame, SocketMessage,
     auto_response_of, events, find, insert, list, remove, set_attachment, set_auto_response,

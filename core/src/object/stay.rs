@@ -16,26 +16,6 @@ pub struct Stay {
     token: Option<FencingToken>,
 }
 
-/// What keeps an object in memory.
-#[derive(Debug, Default)]
-pub(crate) struct Stays {
-    /// Counts the [`Stay`]s.
-    pin: Arc<()>,
-    lingers: bool,
-}
-
-impl Stays {
-    /// Whether the object must not be let go.
-    pub(crate) fn are_any(&self) -> bool {
-        Arc::strong_count(&self.pin) > 1
-    }
-
-    /// Whether the object stays in memory though it does not exist.
-    pub(crate) fn keep_what_does_not_exist(&self) -> bool {
-        self.lingers || self.are_any()
-    }
-}
-
 impl Context {
     /// Keeps this object in memory when its turn has ended: it is not let go because others need
     /// memory, nor because it does not exist yet. On functions, others can't write meanwhile: this

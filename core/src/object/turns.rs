@@ -18,10 +18,12 @@ use crate::object::app::DurableObject;
 use crate::object::body::{Body, Response};
 use crate::object::caller::Caller;
 use crate::object::class::Class;
-use crate::object::context::{CallChain, Context, Handling, object_of, stopping};
+use crate::object::context::{CallChain, Context, object_of, stopping};
+use crate::object::handling::Handling;
 use crate::object::host::Host;
 use crate::object::remote::RemoteObject;
-use crate::object::slice::{Continuation, Continued, Slice};
+use crate::object::rest::{Continuation, Continued};
+use crate::object::slice::Slice;
 use crate::object::stub::Stub;
 use crate::sync::Mutex;
 
