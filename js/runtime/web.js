@@ -1,7 +1,7 @@
 // The web's interfaces, as far as they are whole: bodies are read at once, and have no streams.
 import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { structuredClone } from 'dotdo:clone';
-import { forms, isBlob, isForm, isStream, LAZY, streams } from 'dotdo:lazy';
+import { forms, isBlob, isForm, isStream, LAZY, streams, subtle } from 'dotdo:lazy';
 import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from 'dotdo:sockets';
 import { AbortController, AbortSignal, CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent } from 'dotdo:events';
 import { clearTimeout, scheduler, setImmediate, setInterval, setTimeout } from 'dotdo:timers';
@@ -647,7 +647,7 @@ export const crypto = {
     return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join('-');
   },
   get subtle() {
-    return missing('crypto.subtle');
+    return subtle().subtle;
   },
 };
 

@@ -7,6 +7,9 @@ use dotdo::{Error, ErrorKind, RemoteObject, Request, Response, Result};
 use crate::event::{Answer, Call, Failed, Head};
 use crate::wire::{self, Outgoing, texts};
 
+/// Finds an object by its class and id.
+type Find = Box<dyn Fn(&str, &str) -> Result<RemoteObject> + Send + Sync>;
+
 /// Who calls.
 pub(crate) enum Way {
     /// A request to the worker, for the client that has sent it.
@@ -16,7 +19,7 @@ pub(crate) enum Way {
         is_handshake: bool,
     },
     /// An event of an object that has left its turn: other objects by class and id.
-    Object(Box<dyn Fn(&str, &str) -> Result<RemoteObject> + Send + Sync>),
+    Object(Find),
 }
 
 /// The answer of a call.

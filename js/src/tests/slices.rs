@@ -56,6 +56,15 @@ export class Thing extends DurableObject {
         await this.add(7);
         return Response.json(await this.around(searchParams.get('name')));
       }
+      case '/join': {
+        const own = await this.add(1);
+        const told = await this.env.THING.getByName('helper').add(1);
+        const log = (await this.ctx.storage.get('log')) ?? [];
+        log.push([own, told]);
+        await this.ctx.storage.put('log', log);
+        return Response.json([own, told]);
+      }
+      case '/log': return Response.json([await this.ctx.storage.get('log') ?? [], await this.sum()]);
       case '/many': return Response.json(await Promise.all([1, 2, 3].map((n) => this.env.THING.getByName(`many ${n}`).add(n))));
       case '/caught':
         try {
@@ -260,6 +269,39 @@ fn an_alarm_may_wait_and_runs_again_when_it_fails_at_last() {
         assert_eq!(told(&server, "a", "/rang").await, json!([[[0, 1, null], [1, 2, null]], 2]));
         server.advance(Duration::from_secs(2000)).await;
         assert_eq!(told(&server, "a", "/").await, json!(2), "it is done");
+    });
+}
+
+#[test]
+fn on_functions_nothing_that_has_left_is_repeated() {
+    run(async {
+        let (one, other) =
+            (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let app = |folder: &std::path::Path| open(folder, THINGS).expect("it is loaded").app();
+        let first = TestServer::builder(app(one.path())).per_request().start().await;
+        let second =
+            TestServer::builder(app(other.path())).per_request().beside(&first).start().await;
+        let (mut answered, mut refused) = (Vec::new(), 0);
+        for _ in 0..6 {
+            let functions = [&first, &second, &first, &second];
+            let asked = functions.map(|function| function.get(&path("a", "/join")).into_future());
+            for answer in futures_util::future::join_all(asked).await {
+                match answer.status() {
+                    200 => answered.push(answer.json::<(u64, u64)>()),
+                    503 => refused += 1,
+                    status => panic!("{status}: {}", answer.text()),
+                }
+            }
+            first.advance(Duration::from_secs(1)).await;
+        }
+        let told: std::collections::BTreeSet<u64> =
+            answered.iter().map(|answer| answer.1).collect();
+        assert_eq!(told.len(), answered.len(), "each has called for itself: {answered:?}");
+        let (log, own): (Vec<(u64, u64)>, u64) = second.get(&path("a", "/log")).await.json();
+        let called = second.get(&path("helper", "/")).await.json::<u64>();
+        assert!(answered.iter().all(|answer| log.contains(answer)), "{answered:?}, {log:?}");
+        assert!(called <= own && log.len() as u64 <= called, "{called} calls of {own} events");
+        assert!(answered.len() >= 12, "{} answered, {refused} refused", answered.len());
     });
 }
 

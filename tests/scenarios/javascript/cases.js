@@ -587,6 +587,70 @@ const flowCases = {
     });
     return storage.get('a');
   },
+  async stream_identity_of_text() {
+    const { readable, writable } = new IdentityTransformStream();
+    const writer = writable.getWriter();
+    writer.write('text');
+    writer.close();
+    return new Response(readable).text();
+  },
+  async stream_pipe_to() {
+    const seen = [];
+    await new Response('piped').body.pipeTo(new WritableStream({ write: (chunk) => seen.push(new TextDecoder().decode(chunk)), close: () => seen.push('closed') }));
+    return seen;
+  },
+  async stream_by_bytes() {
+    const reader = new Response('abcdef').body.getReader({ mode: 'byob' });
+    const { value, done } = await reader.read(new Uint8Array(4));
+    return [new TextDecoder().decode(value), done];
+  },
+  async digests() {
+    const bytes = new TextEncoder().encode('text');
+    const all = await Promise.all(['SHA-1', 'SHA-256', 'SHA-384', { name: 'SHA-512' }].map((name) => crypto.subtle.digest(name, bytes)));
+    return all.map((digest) => new Uint8Array(digest).slice(0, 8));
+  },
+  digest_unknown: () => nameOf(() => crypto.subtle.digest('SHA-999', new Uint8Array())),
+  async hmac() {
+    const key = await crypto.subtle.importKey('raw', new TextEncoder().encode('secret'), { name: 'HMAC', hash: 'SHA-256' }, true, ['sign', 'verify']);
+    const data = new TextEncoder().encode('data');
+    const signature = await crypto.subtle.sign('HMAC', key, data);
+    const other = new Uint8Array(signature);
+    const good = await crypto.subtle.verify('HMAC', key, signature, data);
+    other[0] ^= 1;
+    const { kty, k, alg } = await crypto.subtle.exportKey('jwk', key);
+    return [[...new Uint8Array(signature).slice(0, 8)], good, await crypto.subtle.verify('HMAC', key, other, data), kty, k, alg, key.type, key.algorithm.name, key.algorithm.hash.name, key.usages, key.extractable];
+  },
+  async hmac_not_for_that() {
+    const key = await crypto.subtle.importKey('raw', new Uint8Array(8), { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
+    return [await nameOf(() => crypto.subtle.sign('HMAC', key, new Uint8Array())), await nameOf(() => crypto.subtle.exportKey('raw', key))];
+  },
+  async aes_gcm() {
+    const key = await crypto.subtle.importKey('raw', new Uint8Array(32).fill(7), 'AES-GCM', false, ['encrypt', 'decrypt']);
+    const parameters = { name: 'AES-GCM', iv: new Uint8Array(12).fill(1), additionalData: new Uint8Array([9]) };
+    const sealed = await crypto.subtle.encrypt(parameters, key, new TextEncoder().encode('plain'));
+    const plain = await crypto.subtle.decrypt(parameters, key, sealed);
+    const changed = new Uint8Array(sealed);
+    changed[0] ^= 1;
+    return [sealed, new TextDecoder().decode(plain), await nameOf(() => crypto.subtle.decrypt(parameters, key, changed))];
+  },
+  async generated_keys() {
+    const hmac = await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-512' }, true, ['sign']);
+    const aes = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, true, ['encrypt']);
+    return [hmac.algorithm.length, aes.algorithm.length, (await crypto.subtle.exportKey('raw', aes)).byteLength];
+  },
+  async derived_keys() {
+    const password = new TextEncoder().encode('password');
+    const salt = new TextEncoder().encode('salt');
+    const slow = await crypto.subtle.importKey('raw', password, 'PBKDF2', false, ['deriveBits', 'deriveKey']);
+    const quick = await crypto.subtle.importKey('raw', password, 'HKDF', false, ['deriveBits']);
+    const key = await crypto.subtle.deriveKey({ name: 'PBKDF2', hash: 'SHA-256', salt, iterations: 10 }, slow, { name: 'AES-GCM', length: 128 }, true, ['encrypt']);
+    return [
+      await crypto.subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-256', salt, iterations: 100 }, slow, 128),
+      await crypto.subtle.deriveBits({ name: 'HKDF', hash: 'SHA-512', salt, info: new Uint8Array([1]) }, quick, 64),
+      await crypto.subtle.exportKey('raw', key),
+    ];
+  },
+  timing_safe_equal: () => [crypto.subtle.timingSafeEqual(new Uint8Array([1, 2]), new Uint8Array([1, 2])), crypto.subtle.timingSafeEqual(new Uint8Array([1, 2]), new Uint8Array([1, 3]))],
   encode_into() {
     const bytes = new Uint8Array(4);
     return [new TextEncoder().encodeInto('aä\u{1f600}', bytes), bytes];

@@ -77,7 +77,7 @@ async fn both(private_networks: bool) -> (tempfile::TempDir, Server) {
     let folder = scratch();
     let bundle = written(folder.path(), "worker.js", BOTH);
     let server = serving(folder.path(), &bundle)
-        .env("DOTDO_FETCH_PRIVATE_NETWORKS", &private_networks.to_string())
+        .env("DOTDO_FETCH_PRIVATE_NETWORKS", private_networks.to_string())
         .start()
         .await;
     (folder, server)
