@@ -17,6 +17,30 @@ export const decode = (text) => unpack(parse(text), []);
 
 export const clone = (value) => decode(encode(value));
 
+/** What stands for a value that goes by reference, and what makes a value of that; between objects only. */
+let reference = null;
+let dereference = null;
+
+/** As `encode`; for what `by` gives a node, that stands for it. */
+export function encodeWith(by, value) {
+  reference = by;
+  try {
+    return encode(value);
+  } finally {
+    reference = null;
+  }
+}
+
+/** As `decode`; `by` makes values of such nodes. */
+export function decodeWith(by, text) {
+  dereference = by;
+  try {
+    return decode(text);
+  } finally {
+    dereference = null;
+  }
+}
+
 function refuse(what) {
   throw new DOMException(`${what} could not be cloned.`, 'DataCloneError');
 }
@@ -35,11 +59,13 @@ function pack(value, seen) {
     case 'object':
       return value === null ? null : packObject(value, seen);
     default:
-      return refuse(String(value));
+      return (typeof value === 'function' && reference?.(value)) || refuse(String(value));
   }
 }
 
 function packObject(value, seen) {
+  const node = reference?.(value);
+  if (node) return node;
   if (seen.has(value)) return { $: 'ref', v: seen.get(value) };
   seen.set(value, seen.size);
   if (Array.isArray(value)) return packArray(value, seen);
@@ -151,6 +177,10 @@ function unpackTagged(node, made) {
       Object.defineProperty(error, 'stack', { enumerable: false });
       return error;
     }
+    case 'stub':
+    case 'durable':
+      if (dereference) return dereference(node);
+    // falls through: it is nothing that is stored
     default:
       throw new Error(`a stored value has the type ${node.$}, which this version does not know; serve it with the version that stored it`);
   }

@@ -2,8 +2,8 @@
 import { binary, host, missing } from 'dotdo:host';
 import { orAborted } from 'dotdo:events';
 import { answerOf, cancel, takeWaiting } from 'dotdo:operations';
-import { decode, encode } from 'dotdo:clone';
 import { Request, Response } from 'dotdo:web';
+import { decodeRpc, invoke, memberOf } from 'dotdo:rpc';
 import { inside } from 'dotdo:sockets';
 
 export const env = {};
@@ -40,7 +40,7 @@ export class DurableObjectId {
 }
 
 /** Sends a call to an object, whose answer comes as an event of its own. */
-function call(about, body) {
+export function call(about, body) {
   return answerOf((id) => host.call(id, JSON.stringify(about), body === null ? undefined : binary(body)));
 }
 
@@ -49,7 +49,7 @@ export function answered({ call, error, status, headers, text, socket, url, redi
   const waiting = takeWaiting(call);
   if (!waiting) return;
   if (error) waiting.reject(errorOf(error));
-  else if (text !== undefined) waiting.resolve(decode(text));
+  else if (text !== undefined) waiting.resolve(decodeRpc(text));
   else if (socket !== undefined) waiting.resolve(new Response(null, { status, headers, webSocket: inside.answered(socket) }));
   else waiting.resolve(responseOf({ status, headers, url, redirected }, body));
 }
@@ -128,8 +128,9 @@ class DurableObjectStub {
     missing('stub.connect');
   }
 
-  static invoke(stub, method, values) {
-    return call(stub.#about({ rpc: method, values: encode(values) }), null);
+  /** The object, for calls to it. */
+  static about(stub) {
+    return stub.#about();
   }
 
   get [Symbol.toStringTag]() {
@@ -137,10 +138,20 @@ class DurableObjectStub {
   }
 }
 
-/** A stub, whose further members are the methods of the object. */
+/** Which object each stub stands for. */
+const stubs = new WeakMap();
+
+/** The object that a stub stands for, if it is one. */
+export const aboutStub = (value) => stubs.get(value);
+
+/** The stub of an object that another one has. */
+export const stubTo = ({ class: type, object, name }) => stubOf(type, new DurableObjectId(type, object, name));
+
+/** A stub, whose further members are those of the object. */
 function stubOf(type, id) {
-  const stub = new DurableObjectStub(type, id);
-  return new Proxy(stub, {
+  const own = new DurableObjectStub(type, id);
+  const about = DurableObjectStub.about(own);
+  const stub = new Proxy(own, {
     get(target, member) {
       if (typeof member === 'symbol' || member in target) {
         const value = target[member];
@@ -148,23 +159,11 @@ function stubOf(type, id) {
       }
       // A stub is no promise.
       if (member === 'then') return undefined;
-      const method = (...values) => {
-        try {
-          return DurableObjectStub.invoke(target, member, values);
-        } catch (error) {
-          return Promise.reject(error);
-        }
-      };
-      method.then = (_, reject) => {
-        try {
-          missing(`reading the field ${member} of an object`, 'call a method that returns it');
-        } catch (error) {
-          reject(error);
-        }
-      };
-      return method;
+      return memberOf((values) => invoke(about, { name: member }, values), () => invoke(about, { name: member, isField: true }, []));
     },
   });
+  stubs.set(stub, about);
+  return stub;
 }
 
 export class DurableObjectNamespace {

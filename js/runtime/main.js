@@ -6,6 +6,7 @@ import { answered, bind, configure, current, env, fetch } from 'dotdo:environmen
 import { alarmOn, described, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
 import { enterSockets, inside } from 'dotdo:sockets';
 import { enter } from 'dotdo:operations';
+import { enterReferences } from 'dotdo:rpc';
 import { endTransactions } from 'dotdo:storage';
 import { ring } from 'dotdo:timers';
 
@@ -70,6 +71,7 @@ export function dispatch(text, body) {
   enter(event.instance ?? event.event);
   current.waitUntil = null;
   enterSockets(undefined);
+  enterReferences(undefined);
   switch (event.type) {
     case 'make':
       return settle(event.event, async () => {

@@ -1,10 +1,10 @@
 // The instances of a bundle's classes, and what runs on them.
 import { host, missing } from 'dotdo:host';
-import { decode, encode } from 'dotdo:clone';
 import { DurableObject } from 'dotdo:workers';
 import { DurableObjectId, current, env } from 'dotdo:environment';
 import { DurableObjectStorage } from 'dotdo:storage';
 import { Request } from 'dotdo:web';
+import { decodeRpc, encodeRpc, enterReferences, References } from 'dotdo:rpc';
 import { enterSockets, inside, Sockets } from 'dotdo:sockets';
 import { clearTimeout, forgetTimers, setTimeout } from 'dotdo:timers';
 import { forgetOperations } from 'dotdo:operations';
@@ -163,17 +163,20 @@ export function guardBlocks() {
 
 /** An event of this object goes on, or of the worker. */
 export function resumed(instance) {
-  const { ctx, sockets } = instances.get(instance) ?? {};
+  const { ctx, sockets, references } = instances.get(instance) ?? {};
   if (ctx) current.waitUntil = (more) => ctx.waitUntil(more);
   enterSockets(sockets);
+  enterReferences(references);
 }
 
 export async function make(type, name, { instance, object, named }) {
   const id = new DurableObjectId(name, object, named);
   const sockets = new Sockets(instance);
   const ctx = new DurableObjectState(instance, id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'), sockets);
+  const references = new References({ class: name, object, name: named });
+  enterReferences(references);
   const value = new type(ctx, env);
-  instances.set(instance, { value, ctx, name, sockets });
+  instances.set(instance, { value, ctx, name, sockets, references });
   await ctx._settle();
 }
 
@@ -181,13 +184,14 @@ const found = (instance) => instances.get(instance) ?? missing('an object that w
 
 /** Runs `work` on an object; its end is the end of what it has begun. */
 async function on(instance, work) {
-  const { value, ctx, name, sockets } = found(instance);
+  const { value, ctx, name, sockets, references } = found(instance);
   current.waitUntil = (more) => ctx.waitUntil(more);
   enterSockets(sockets);
+  enterReferences(references);
   if (ctx._isBlocked) await ctx._settle();
   let result;
   try {
-    result = await work(value, name, sockets);
+    result = await work(value, name, { sockets, references });
   } catch (error) {
     await ctx._settle();
     throw error;
@@ -203,7 +207,7 @@ export const fetchOn = ({ instance, request }, body) =>
   });
 
 export const socketMessageOn = ({ instance, socket, text }, body) =>
-  on(instance, (value, name, sockets) => {
+  on(instance, (value, name, { sockets }) => {
     const from = sockets.handle(socket.id, socket.attachment, socket.tags);
     if (sockets.heard(from, socket.tags, text ?? body.buffer)) return undefined;
     if (typeof value.webSocketMessage !== 'function') throw new TypeError(`The class ${name} has no method webSocketMessage(); add one.`);
@@ -211,7 +215,7 @@ export const socketMessageOn = ({ instance, socket, text }, body) =>
   });
 
 export const socketEndOn = ({ instance, socket, code, reason }) =>
-  on(instance, (value, _, sockets) => {
+  on(instance, (value, _, { sockets }) => {
     const from = sockets.ended(socket.id, socket.attachment, socket.tags);
     if (sockets.gone(from, socket.tags, { code, reason })) return undefined;
     return value.webSocketClose?.(from, code, reason, code !== 1006);
@@ -219,26 +223,48 @@ export const socketEndOn = ({ instance, socket, code, reason }) =>
 
 export const alarmOn = ({ instance, info }) => on(instance, (value) => value.alarm(info));
 
-export const invokeOn = ({ instance, method, values }) =>
-  on(instance, async (value, name) => {
+export const invokeOn = ({ instance, member, values }) =>
+  on(instance, async (value, name, { references }) => {
     if (!(value instanceof DurableObject)) {
       throw new TypeError(`The receiving Durable Object does not support RPC, because its class was not declared with \`extends DurableObject\`. In order to enable RPC, make sure your class "${name}" extends the built-in class "DurableObject" from the module "cloudflare:workers".`);
     }
-    if (!isCallable(value, method)) throw new TypeError(`The RPC receiver does not implement the method "${method}".`);
-    return encode(await value[method](...decode(values)));
+    const target = member.of === undefined ? value : references.find(member.of);
+    const given = decodeRpc(values);
+    return encodeRpc(await (member.is_field ? fieldOf(target, member.name) : methodOf(target, member.name)(...given)));
   });
+
+/** A function itself, or a method that others may call. */
+function methodOf(target, name) {
+  if (name === '' && typeof target === 'function') return target;
+  if (typeof target === 'function' || !isCallable(target, name)) throw new TypeError(`The RPC receiver does not implement the method "${name}".`);
+  return (...values) => target[name](...values);
+}
+
+/** What others may read: what the class defines, and not what an object has for itself. */
+function fieldOf(target, name) {
+  if (typeof target === 'function' || RESERVED.includes(name) || !isOfClass(target, name)) {
+    throw new TypeError(`The RPC receiver does not implement the method "${name}".`);
+  }
+  const value = target[name];
+  return typeof value === 'function' ? value.bind(target) : value;
+}
 
 const RESERVED = ['constructor', 'fetch', 'connect', 'alarm', 'webSocketMessage', 'webSocketClose', 'webSocketError'];
 
-/** Whether others may call it: a method of the class, not a field, and not what every object has. */
-function isCallable(value, method) {
-  if (RESERVED.includes(method) || Object.hasOwn(value, method)) return false;
+/** What the class of an object defines under a name, and not what every object has. */
+function definitionOf(value, name) {
+  if (Object.hasOwn(value, name)) return undefined;
   for (let type = Object.getPrototypeOf(value); type && type !== Object.prototype; type = Object.getPrototypeOf(type)) {
-    const found = Object.getOwnPropertyDescriptor(type, method);
-    if (found) return typeof found.value === 'function';
+    const found = Object.getOwnPropertyDescriptor(type, name);
+    if (found) return found;
   }
-  return false;
+  return undefined;
 }
+
+const isOfClass = (value, name) => definitionOf(value, name) !== undefined;
+
+/** Whether others may call it. */
+const isCallable = (value, name) => !RESERVED.includes(name) && typeof definitionOf(value, name)?.value === 'function';
 
 export function requestOf({ method, url, headers }, body) {
   const init = { method, headers };

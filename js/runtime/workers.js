@@ -26,9 +26,7 @@ const absentClass = (name) => {
   return type;
 };
 
-export const RpcTarget = absentClass('RpcTarget');
-export const RpcStub = absentClass('RpcStub');
-export const RpcPromise = absentClass('RpcPromise');
+export { RpcPromise, RpcStub, RpcTarget } from 'dotdo:rpc';
 export const WorkflowEntrypoint = absentClass('WorkflowEntrypoint');
 
 const absentObject = (name) => new Proxy({}, { get: (_, member) => (typeof member === 'symbol' ? undefined : missing(`${name}.${member}`)) });

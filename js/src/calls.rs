@@ -60,7 +60,7 @@ impl Way {
             (head, body.unwrap_or_default())
         };
         let outgoing =
-            Outgoing { head: &head, name: about.name.as_deref(), method: about.rpc.as_deref() };
+            Outgoing { head: &head, name: about.name.as_deref(), member: about.rpc.as_ref() };
         let response =
             self.send((&about.class, &about.object), outgoing.request(body)?, is_method).await?;
         if response.extensions().get::<SocketConnection>().is_some() {

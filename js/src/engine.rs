@@ -39,6 +39,7 @@ const OURS: &[(&str, &str)] = &[
     ("dotdo:streams/readable", include_str!("../runtime/streams/readable.js")),
     ("dotdo:streams/writable", include_str!("../runtime/streams/writable.js")),
     ("dotdo:operations", include_str!("../runtime/operations.js")),
+    ("dotdo:rpc", include_str!("../runtime/rpc.js")),
     ("dotdo:storage", include_str!("../runtime/storage.js")),
     ("dotdo:timers", include_str!("../runtime/timers.js")),
     ("dotdo:objects", include_str!("../runtime/objects.js")),

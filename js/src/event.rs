@@ -25,8 +25,8 @@ pub(crate) enum What {
     Make { class: String, instance: u64, object: String, named: Option<String> },
     /// A request to an object.
     Fetch { class: String, instance: u64, request: Head },
-    /// A method of an object is called.
-    Rpc { instance: u64, method: String, values: String },
+    /// A member of an object is called or read.
+    Rpc { instance: u64, member: Member, values: String },
     /// The alarm of an object.
     Alarm { instance: u64, info: AlarmAbout },
     /// A message on a WebSocket of an object; bytes are the event's body.
@@ -164,6 +164,19 @@ pub(crate) struct Call {
     pub(crate) body: Option<Vec<u8>>,
 }
 
+/// A member of an object, or of what it has given out by reference.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    /// Its name; empty for a function itself.
+    pub(crate) name: String,
+    /// The token of what the object has given out; `None` for the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) of: Option<String>,
+    /// Whether it is read and not called.
+    #[serde(default)]
+    pub(crate) is_field: bool,
+}
+
 /// Which object is called, and how.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -174,8 +187,8 @@ pub(crate) struct CallAbout {
     pub(crate) url: String,
     pub(crate) method: String,
     pub(crate) headers: Vec<(String, String)>,
-    /// The method that is called; `None` for a request.
-    pub(crate) rpc: Option<String>,
+    /// The member that is called or read; `None` for a request.
+    pub(crate) rpc: Option<Member>,
     pub(crate) values: String,
 }
 

@@ -183,15 +183,15 @@ impl DurableObject for JsObject {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         let asked = request.websocket().ok();
         let (parts, body) = request.into_parts();
-        let Incoming { name, method, head } = Incoming::of(parts);
+        let Incoming { name, member, head } = Incoming::of(parts);
         let bytes = body.bytes().await?.to_vec();
         let class = self.class.to_string();
-        let Ran { turned, begun } = match method {
-            Some(method) => {
+        let Ran { turned, begun } = match member {
+            Some(member) => {
                 let values = String::from_utf8(bytes)
                     .map_err(|_| Error::invalid("expected the arguments of a call as JSON"))?;
                 let given = (name, Given::default());
-                self.on(ctx, given, |instance| What::Rpc { instance, method, values }).await?
+                self.on(ctx, given, |instance| What::Rpc { instance, member, values }).await?
             }
             None => {
                 let body = (!bytes.is_empty()).then_some(bytes);

@@ -4,7 +4,7 @@
 use dotdo::{Body, Error, Request, Response, Result};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
 
-use crate::event::{Failed, Head, Outcome};
+use crate::event::{Failed, Head, Member, Outcome};
 
 /// The beginning of their names.
 const OURS: &str = "dotdo-js-";
@@ -12,8 +12,8 @@ const OURS: &str = "dotdo-js-";
 const URL: HeaderName = HeaderName::from_static("dotdo-js-url");
 /// The name that the object's id was made of, as JSON.
 const NAME: HeaderName = HeaderName::from_static("dotdo-js-name");
-/// The method that is called, as JSON; the body has the arguments.
-const METHOD: HeaderName = HeaderName::from_static("dotdo-js-method");
+/// The member that is called or read, as JSON; the body has the arguments.
+const MEMBER: HeaderName = HeaderName::from_static("dotdo-js-member");
 /// What an object's own `Idempotency-Key` is called on the way: it is for the class, and not for
 /// the server to answer a second call with the first one's response.
 const KEY: HeaderName = HeaderName::from_static("dotdo-js-idempotency-key");
@@ -37,7 +37,7 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
 /// A call as an object gets it.
 pub(crate) struct Incoming {
     pub(crate) name: Option<String>,
-    pub(crate) method: Option<String>,
+    pub(crate) member: Option<Member>,
     pub(crate) head: Head,
 }
 
@@ -46,15 +46,16 @@ impl Incoming {
     pub(crate) fn of(mut parts: request::Parts) -> Self {
         let headers = &mut parts.headers;
         let url = headers.remove(URL).and_then(|url| Some(url.to_str().ok()?.to_owned()));
-        let text =
-            |value: Option<HeaderValue>| serde_json::from_slice::<String>(value?.as_bytes()).ok();
-        let (name, method) = (text(headers.remove(NAME)), text(headers.remove(METHOD)));
+        let name =
+            headers.remove(NAME).and_then(|name| serde_json::from_slice(name.as_bytes()).ok());
+        let member = headers.remove(MEMBER);
+        let member = member.and_then(|member| serde_json::from_slice(member.as_bytes()).ok());
         if let Some(key) = headers.remove(KEY) {
             headers.insert(IDEMPOTENCY_KEY, key);
         }
         strip(headers);
         let head = head_of(&parts, url);
-        Self { name, method, head }
+        Self { name, member, head }
     }
 }
 
@@ -78,7 +79,7 @@ pub(crate) fn head_of(parts: &request::Parts, url: Option<String>) -> Head {
 pub(crate) struct Outgoing<'a> {
     pub(crate) head: &'a Head,
     pub(crate) name: Option<&'a str>,
-    pub(crate) method: Option<&'a str>,
+    pub(crate) member: Option<&'a Member>,
 }
 
 impl Outgoing<'_> {
@@ -107,7 +108,7 @@ impl Outgoing<'_> {
         let ours = [
             (URL, Some(HeaderValue::from_str(url.as_str()).map_err(|cause| refused(&cause))?)),
             (NAME, self.name.map(json)),
-            (METHOD, self.method.map(json)),
+            (MEMBER, self.member.map(|member| ascii(&serde_json::json!(member).to_string()))),
         ];
         for (name, value) in ours {
             let _ = value.map(|value| headers.insert(name, value));
@@ -214,14 +215,14 @@ mod tests {
     fn what_clients_send_is_not_taken_for_a_call() {
         let request = http::Request::get("/a?b=c")
             .header("host", "example.com")
-            .header("dotdo-js-method", "\"secret\"")
+            .header("dotdo-js-member", "{\"name\": \"secret\"}")
             .header("dotdo-js-else", "x")
             .header("x", "kept");
         let (mut parts, ()) = request.body(()).expect("a request").into_parts();
         strip(&mut parts.headers);
         let incoming = Incoming::of(parts);
         assert_eq!(incoming.head.url, "http://example.com/a?b=c");
-        assert_eq!((incoming.name, incoming.method), (None, None));
+        assert_eq!((incoming.name, incoming.member), (None, None));
         let names: Vec<&str> =
             incoming.head.headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["host", "x"]);
@@ -234,17 +235,17 @@ mod tests {
             method: "POST".to_owned(),
             headers: vec![
                 ("idempotency-key".to_owned(), "\"k\"".to_owned()),
-                ("dotdo-js-method".to_owned(), "\"forged\"".to_owned()),
+                ("dotdo-js-member".to_owned(), "{\"name\": \"forged\"}".to_owned()),
             ],
         };
-        let outgoing = Outgoing { head: &head, name: Some("ä\n😀"), method: None };
+        let outgoing = Outgoing { head: &head, name: Some("ä\n😀"), member: None };
         let request = outgoing.request(b"body".to_vec()).expect("a request");
         assert_eq!(request.uri(), "/%C3%BC?q=1");
         assert!(!request.headers().contains_key("idempotency-key"));
         let incoming = Incoming::of(request.into_parts().0);
         assert_eq!(incoming.head.url, "https://example.com/%C3%BC?q=1#part");
         assert_eq!(incoming.name.as_deref(), Some("ä\n😀"));
-        assert_eq!(incoming.method, None);
+        assert_eq!(incoming.member, None);
         assert_eq!(incoming.head.headers, [("idempotency-key".to_owned(), "\"k\"".to_owned())]);
     }
 }

@@ -253,7 +253,7 @@ async fn clients_reach_the_worker_and_nothing_behind_it() {
         .post(server.url("/vault"))
         .header("X-DO-ID", "v")
         .header("X-DO-Type", "Vault")
-        .header("dotdo-js-method", "\"secret\"")
+        .header("dotdo-js-member", r#"{"name": "secret"}"#)
         .header("dotdo-js-url", "http://forged/")
         .body("[]");
     let answer: Value = forged.send().await.expect("an answer").json().await.expect("JSON");

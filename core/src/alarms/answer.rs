@@ -148,6 +148,9 @@ pub(crate) async fn answer_alarm(
 /// has changed anything.
 fn note(activation: &Activation, context: &mut Context, task: &Task) -> Result<bool> {
     let now_ms = context.now_ms();
+    // Whatever has become of the alarm, the object is not held for it any more.
+    let has_ended = !matches!(task.purpose, Purpose::PutOff(..));
+    context.request.releases = has_ended && is_held_for_it(activation);
     let database = &mut context.database;
     let (Purpose::Failed(due, _) | Purpose::Done(due) | Purpose::PutOff(due, _)) = &task.purpose
     else {
@@ -160,8 +163,6 @@ fn note(activation: &Activation, context: &mut Context, task: &Task) -> Result<b
         Purpose::Done(_) => now.take(database, now_ms)?,
         Purpose::PutOff(_, next_ms) => now.put_off(database, *next_ms)?,
     }
-    let has_ended = !matches!(task.purpose, Purpose::PutOff(..));
-    context.request.releases = has_ended && is_held_for_it(activation);
     Ok(true)
 }
 

@@ -1,6 +1,6 @@
 // What Cloudflare's durable objects do, case by case. The same file runs on workerd, whose answers are
 // in expected.json (`record` writes it), and here.
-import { DurableObject } from 'cloudflare:workers';
+import { DurableObject, RpcTarget } from 'cloudflare:workers';
 
 const shown = (value) =>
   JSON.parse(JSON.stringify(value, (_, item) => {
@@ -166,6 +166,25 @@ const betweenCases = {
       if (rung) return rung;
       await scheduler.wait(50);
     }
+  },
+  async passes_a_function(_, name, { env }) {
+    let sum = 0;
+    const told = await env.CASES.getByName(`${name} other`).callBack((value) => {
+      sum += value;
+      return `got ${value}`;
+    }, 4);
+    return [told, sum];
+  },
+  async passes_a_target(_, name, { env }) {
+    return env.CASES.getByName(`${name} other`).callTarget(new Tally(10));
+  },
+  async passes_a_stub(_, name, { env }) {
+    const third = env.CASES.getByName(`${name} third`);
+    return [await env.CASES.getByName(`${name} other`).callObject(third), await third.increment(0)];
+  },
+  async gets_a_target(_, name, { env }) {
+    const tally = await env.CASES.getByName(`${name} other`).tally(40);
+    return [await tally.add(1), await tally.add(1), await tally.count];
   },
   async a_race_with_a_timer(_, name, { env }) {
     const other = env.CASES.getByName(`${name} other`);
@@ -788,6 +807,36 @@ const frontCases = {
   rpc_of_field: (env) => nameOf(() => env.CASES.getByName('rpc').field()),
   rpc_private: (env) => nameOf(() => env.CASES.getByName('rpc').constructor()),
   rpc_of_object: (env) => nameOf(() => env.CASES.getByName('rpc').hasOwnProperty('a')),
+  rpc_target: async (env) => {
+    const tally = await env.CASES.getByName('rpc').tally(40);
+    return [typeof tally, await tally.add(1), await tally.add(1), await tally.count];
+  },
+  rpc_target_pipelined: (env) => env.CASES.getByName('rpc').tally(1).add(2),
+  rpc_target_field_pipelined: async (env) => [await env.CASES.getByName('rpc').tally(7).count],
+  rpc_target_error: async (env) => {
+    const tally = await env.CASES.getByName('rpc').tally(1);
+    try {
+      await tally.fail();
+    } catch (error) {
+      return [error.name, error.message];
+    }
+  },
+  rpc_target_own_field: async (env) => {
+    const tally = await env.CASES.getByName('rpc').tally(1);
+    return [await nameOf(() => tally.own), await nameOf(() => tally.nothing())];
+  },
+  rpc_function: async (env) => {
+    const add = await env.CASES.getByName('rpc').adder(2);
+    return [typeof add, await add(3), await add(4)];
+  },
+  rpc_nested: async (env) => {
+    const nested = await env.CASES.getByName('rpc').nested();
+    return [nested.name, await nested.tally.add(1), await nested.list[0]()];
+  },
+  rpc_plain_pipelined: async (env) => [await env.CASES.getByName('rpc').nested().name, await env.CASES.getByName('rpc').nested().tally.add(3)],
+  rpc_getter: async (env) => [await env.CASES.getByName('rpc_getter').computed],
+  rpc_field_of_instance: async (env) => nameOf(async () => { await env.CASES.getByName('rpc').notes; }),
+  rpc_symbol: (env) => nameOf(() => env.CASES.getByName('rpc').echo(Symbol('x'))),
   rpc_many: (env) => Promise.all([1, 2, 3].map((n) => env.CASES.getByName(`many-${n}`).increment(n))),
   stub_fetch: async (env) => {
     const response = await env.CASES.getByName('fetch').fetch('https://example.com/mirror?a=b', { method: 'PUT', headers: { 'X-A': 'b' }, body: 'body' });
@@ -816,6 +865,29 @@ const frontCases = {
     return env.CASES.getByName(name).countOf();
   },
 };
+
+class Tally extends RpcTarget {
+  #count = 0;
+  own = 'a field of its own';
+
+  constructor(start) {
+    super();
+    this.#count = start;
+  }
+
+  add(by) {
+    this.#count += by;
+    return this.#count;
+  }
+
+  get count() {
+    return this.#count;
+  }
+
+  fail() {
+    throw new RangeError('in a target');
+  }
+}
 
 export class Cases extends DurableObject {
   field = () => 'a field';
@@ -921,6 +993,35 @@ export class Cases extends DurableObject {
       await scheduler.wait(5);
       throw new RangeError('in a block');
     });
+  }
+
+  tally(start) {
+    return new Tally(start);
+  }
+
+  adder(first) {
+    return (second) => first + second;
+  }
+
+  nested() {
+    return { name: 'nested', tally: new Tally(100), list: [() => 'in a list'] };
+  }
+
+  get computed() {
+    return `computed ${this.count}`;
+  }
+
+  async callBack(work, value) {
+    return [await work(value), await work(value + 1)];
+  }
+
+  async callTarget(target) {
+    await target.add(5);
+    return target.count;
+  }
+
+  async callObject(stub) {
+    return stub.increment(3);
   }
 
   begunOf() {

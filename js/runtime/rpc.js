@@ -1,0 +1,149 @@
+// What goes by reference between objects: functions, and objects of `RpcTarget`. Whoever gets one has a
+// stub, whose calls are calls of the object that has given it out.
+import { host } from 'dotdo:host';
+import { decodeWith, encodeWith } from 'dotdo:clone';
+import { aboutStub, call, stubTo } from 'dotdo:environment';
+import { nextOperation } from 'dotdo:operations';
+
+/** How long an object stays in memory for what it has given out last. */
+const KEEP_MS = 60_000;
+
+/** A class whose objects go by reference. */
+export class RpcTarget {}
+
+/** The class of stubs. */
+export class RpcStub {
+  constructor() {
+    throw new TypeError('Illegal constructor');
+  }
+}
+
+/** The class of what calls of stubs return: promises, whose members may be called before they are there. */
+export class RpcPromise {
+  constructor() {
+    throw new TypeError('Illegal constructor');
+  }
+}
+
+/** Which object each stub stands for, and by which token it knows what is meant. */
+const stubs = new WeakMap();
+
+/** What an instance has given out. It is there as long as the instance is. */
+export class References {
+  #about;
+  #targets = new Map();
+  #tokens = new Map();
+  #kept;
+
+  /** `about`: the object, for calls to it. */
+  constructor(about) {
+    this.#about = about;
+  }
+
+  give(target) {
+    let token = this.#tokens.get(target);
+    if (token === undefined) {
+      // Nobody can guess it, so only who was given it can use it.
+      token = Array.from(new Uint8Array(host.random(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+      this.#tokens.set(target, token);
+      this.#targets.set(token, target);
+    }
+    if (this.#kept !== undefined) host.cancel(this.#kept);
+    this.#kept = nextOperation();
+    host.timer(this.#kept, KEEP_MS);
+    return { ...this.#about, of: token };
+  }
+
+  find(token) {
+    const target = this.#targets.get(token);
+    if (target === undefined) throw new Error('the stub is of an object that was made anew since; ask it for another stub');
+    return target;
+  }
+}
+
+/** Those of the object whose code runs. */
+let references;
+
+/** Code of an object runs, which has given these out, or of the worker. */
+export function enterReferences(ofObject) {
+  references = ofObject;
+}
+
+/** What stands for a value that goes by reference. */
+function reference(value) {
+  const known = stubs.get(value);
+  if (known) return { $: 'stub', v: known };
+  const object = aboutStub(value);
+  if (object) return { $: 'durable', v: object };
+  if (typeof value !== 'function' && !(value instanceof RpcTarget)) return undefined;
+  if (!references) throw new DOMException('The worker can not pass functions and RpcTargets to objects in dotdo yet: an object can return them.', 'DataCloneError');
+  return { $: 'stub', v: references.give(value) };
+}
+
+const dereference = ({ $: kind, v: about }) => (kind === 'durable' ? stubTo(about) : stubOf(about));
+
+/** Values of a call, and its result. */
+export const encodeRpc = (value) => encodeWith(reference, value);
+export const decodeRpc = (text) => decodeWith(dereference, text);
+
+/** A member of an object, or of what it has given out. */
+export function invoke(about, { name, isField = false }, values) {
+  const { of, ...object } = about;
+  const member = { name, of, is_field: isField };
+  return pipelined(call({ ...object, rpc: member, values: encodeRpc(values) }, null));
+}
+
+const NOT_MEMBERS = ['then', 'catch', 'finally'];
+
+/** Members of what a promise will be, which are asked for when it is there. */
+function pipelined(promise) {
+  return new Proxy(promise, {
+    get(target, member) {
+      if (typeof member === 'symbol' || NOT_MEMBERS.includes(member)) {
+        const value = target[member];
+        return typeof value === 'function' ? value.bind(target) : value;
+      }
+      return memberOf(
+        (values) => pipelined(target.then((value) => value[member](...values))),
+        () => target.then((value) => value[member]),
+      );
+    },
+    getPrototypeOf: () => RpcPromise.prototype,
+  });
+}
+
+/** A member: a method to call, the promise of a field, and what has members itself. */
+export function memberOf(called, read) {
+  const method = (...values) => {
+    try {
+      return called(values);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+  const field = async () => read();
+  return new Proxy(method, {
+    get(_, member) {
+      if (member === 'then') return (resolve, reject) => field().then(resolve, reject);
+      return typeof member === 'symbol' ? undefined : pipelined(field())[member];
+    },
+  });
+}
+
+/** The stub of a reference. */
+function stubOf(about) {
+  const nothing = () => {};
+  const stub = new Proxy(nothing, {
+    apply: (_, __, values) => invoke(about, { name: '' }, values),
+    get(_, member) {
+      if (member === Symbol.dispose || member === Symbol.asyncDispose) return nothing;
+      if (member === 'dup') return () => stub;
+      // A stub is no promise.
+      if (typeof member === 'symbol' || member === 'then') return undefined;
+      return memberOf((values) => invoke(about, { name: member }, values), () => invoke(about, { name: member, isField: true }, []));
+    },
+    getPrototypeOf: () => RpcStub.prototype,
+  });
+  stubs.set(stub, about);
+  return stub;
+}
