@@ -55,8 +55,8 @@ class Timeout {
 
 function begin(timers, timer) {
   timer.due = host.now() + timer.ms;
-  timers.set(timer.id, timer);
   host.timer(timer.id, timer.ms);
+  timers.set(timer.id, timer);
 }
 
 export const setTimeout = (work, delay, ...values) => set(work, delay, values, false);

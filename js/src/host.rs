@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use crate::engine::{self, is_out_of_memory};
 use crate::event::{Call, Effect, Failed, Fault, Operation, Outcome, Work as Undertaking};
 use crate::fetching::Fetch;
-use crate::limits::LOGGED_BYTES_MAX;
+use crate::limits::{BEGUN_BYTES_MAX, BEGUN_MAX, LOGGED_BYTES_MAX};
 
 /// Work on the context of the object whose event runs.
 pub(crate) type Work = Box<dyn FnOnce(&mut Context) + Send>;
@@ -65,6 +65,8 @@ pub(crate) struct Bridge {
     effects: RefCell<Vec<Effect>>,
     random: Arc<dyn Random>,
     out_of_memory: Cell<bool>,
+    /// How many operations the slice has begun, and how many bytes they carry.
+    begun: Cell<(usize, usize)>,
 }
 
 impl Bridge {
@@ -74,12 +76,14 @@ impl Bridge {
             effects: RefCell::default(),
             random,
             out_of_memory: Cell::new(false),
+            begun: Cell::default(),
         }
     }
 
     /// An event begins.
     pub(crate) fn begin(&self, asking: Asking) {
         *self.asking.borrow_mut() = Some(asking);
+        self.begun.set((0, 0));
     }
 
     /// The event has ended: for whom it ran.
@@ -98,6 +102,21 @@ impl Bridge {
 
     fn add(&self, effect: Effect) {
         self.effects.borrow_mut().push(effect);
+    }
+
+    /// An operation begins that carries so many bytes.
+    fn begin_operation(&self, ctx: &Ctx<'_>, bytes: usize, operation: Operation) -> Result<()> {
+        let (count, sum) = self.begun.get();
+        let (count, sum) = (count + 1, sum.saturating_add(bytes));
+        if count > BEGUN_MAX || sum > BEGUN_BYTES_MAX {
+            let text = format!(
+                "expected at most {BEGUN_MAX} calls, requests and timers with {BEGUN_BYTES_MAX} bytes before something is awaited, got more"
+            );
+            return Err(Exception::throw_range(ctx, &text));
+        }
+        self.begun.set((count, sum));
+        self.add(Effect::Begun(operation));
+        Ok(())
     }
 
     /// The WebSocket that the request asks for, if it was not accepted yet.
@@ -248,9 +267,9 @@ fn events<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Resul
         let about = serde_json::from_str(&text)
             .map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))?;
         let body = body.0.flatten().map(|body| bytes_of(&body));
+        let bytes = text.len() + body.as_ref().map_or(0, Vec::len);
         let work = Undertaking::Call(Call { about, body });
-        function.add(Effect::Begun(Operation { id: id(number), work }));
-        Ok::<_, rquickjs::Error>(())
+        function.begin_operation(&ctx, bytes, Operation { id: id(number), work })
     };
     host.set("call", Function::new(ctx.clone(), call)?)?;
     operations(ctx, host, bridge)
@@ -263,14 +282,15 @@ fn operations<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> R
         let mut fetch: Fetch = serde_json::from_str(&text)
             .map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))?;
         fetch.body = body.0.flatten().map(|body| bytes_of(&body));
-        function.add(Effect::Begun(Operation { id: id(number), work: Undertaking::Fetch(fetch) }));
-        Ok::<_, rquickjs::Error>(())
+        let bytes = text.len() + fetch.body.as_ref().map_or(0, Vec::len);
+        let work = Undertaking::Fetch(fetch);
+        function.begin_operation(&ctx, bytes, Operation { id: id(number), work })
     };
     host.set("fetch", Function::new(ctx.clone(), fetch)?)?;
     let function = bridge.clone();
-    let timer = move |number: f64, ms: f64| {
+    let timer = move |ctx: Ctx<'js>, number: f64, ms: f64| {
         let work = Undertaking::Timer(Duration::from_millis(id(ms)));
-        function.add(Effect::Begun(Operation { id: id(number), work }));
+        function.begin_operation(&ctx, 0, Operation { id: id(number), work })
     };
     host.set("timer", Function::new(ctx.clone(), timer)?)?;
     let function = bridge.clone();

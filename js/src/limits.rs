@@ -33,6 +33,16 @@ pub(crate) const REALMS_MAX: usize = 16;
 /// on after its response: what Cloudflare allows.
 pub(crate) const REST_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// Maximum number of operations that one slice begins: each waits outside of the realm's memory.
+pub(crate) const BEGUN_MAX: usize = 10_000;
+
+/// Maximum size of all that they carry, in bytes, for the same reason.
+pub(crate) const BEGUN_BYTES_MAX: usize = MEMORY_BYTES_MAX;
+
+/// Maximum number of slices with answers of operations that wait for a turn or a realm at a time. Each
+/// may block a thread of the server, of which there are 512 besides; who holds a realm needs some, too.
+pub(crate) const RESUMING_MAX: usize = 256;
+
 /// Number of times that an object takes the answer of an operation when its turn is not to be had,
 /// before its value is given up.
 pub(crate) const RESUME_TRIES: u32 = 5;

@@ -12,12 +12,12 @@ use std::sync::mpsc;
 use dotdo::engine::Random;
 use dotdo::engine::sync::Mutex;
 use dotdo::{Error, ErrorKind, ObjectId, Result};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::engine::Parts;
 use crate::event::{Fault, Outcome};
 use crate::fetching::Fetcher;
-use crate::limits::REALMS_MAX;
+use crate::limits::{REALMS_MAX, RESUMING_MAX};
 use crate::machine::Machine;
 use crate::realm::Realm;
 
@@ -29,6 +29,8 @@ pub(crate) struct Realms {
     parts: Arc<Parts>,
     random: Arc<dyn Random>,
     fetcher: Fetcher,
+    /// Places for slices that wait for a realm in a turn.
+    pub(crate) resuming: Semaphore,
     /// Those of objects, and as many of the worker in front: an object that ends its realm leaves the
     /// request that has called it.
     places: Vec<Place>,
@@ -61,12 +63,13 @@ impl Realms {
         parts: Arc<Parts>,
         Machine { random, threads: count, private_networks, .. }: Machine,
     ) -> Result<(Self, String)> {
-        let fetcher = Fetcher::new(private_networks);
+        let (fetcher, resuming) = (Fetcher::new(private_networks), Semaphore::new(RESUMING_MAX));
         let places = (0..2 * count.clamp(1, REALMS_MAX)).map(|_| Place::default()).collect();
         let realms = Self {
             parts,
             random,
             fetcher,
+            resuming,
             places,
             numbers: AtomicU64::new(0),
             turn: AtomicUsize::new(0),

@@ -157,7 +157,10 @@ impl UnderWay {
                 let answered = taken.lock().take();
                 answered.map_or(Ok(()), |answered| value.resume(ctx, answered, &handle))
             };
+            // It is never closed.
+            let place = self.realms.resuming.acquire().await;
             let Err(error) = object.turn(work).await else { return };
+            drop(place);
             let has_run = answered.lock().is_none();
             let may_pass = matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable);
             if has_run || !may_pass || attempt == RESUME_TRIES {

@@ -26,6 +26,10 @@ const ABUSES: &str = r#"
       case '/function': return new Response(String(new Function('return 1')()));
       case '/constructor': return new Response(String((async () => {}).constructor('return 1')));
       case '/timers': for (let n = 0; n < 1e6; n++) setTimeout(() => {}, 0);
+      case '/bodies': {
+        const body = 'x'.repeat(1e7);
+        await Promise.all(Array.from({ length: 20 }, () => this.env.THING.getByName('other').fetch('http://object/', { method: 'PUT', body })));
+      }
       case '/fetch': return fetch('http://169.254.169.254/latest/meta-data/');
       case '/rejected': Promise.reject(new Error('nobody handles this')); return new Response('done');
       case '/leak': globalThis.leaked = storage; return new Response('leaked');
@@ -109,6 +113,7 @@ fn what_is_refused_is_an_exception_of_its_request_alone() {
             ("eval", "EvalError", "Code generation from strings disallowed"),
             ("function", "EvalError", "Code generation from strings disallowed"),
             ("constructor", "EvalError", "Code generation from strings disallowed"),
+            ("bodies", "RangeError", "expected at most 10000 calls, requests and timers with"),
             ("timers", "Error", "expected at most 10000 timers at a time"),
             ("fetch", "TypeError", "169.254.169.254 is not a public address"),
         ] {
