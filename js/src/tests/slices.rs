@@ -189,6 +189,32 @@ fn an_object_calls_others_and_itself() {
 }
 
 #[test]
+fn a_call_leaves_when_what_was_written_before_it_is_in_the_bucket() {
+    run(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = things(folder.path()).await;
+        assert_eq!(told(&server, "a", "/add").await, json!(1));
+        let (caller, called) =
+            (crate::id::of_name("Thing", "a"), crate::id::of_name("Thing", "other"));
+        let store = server.store();
+        store
+            .slowness()
+            .hold(move |operation, key| operation.is_commit(key) && key.as_str().contains(&caller));
+        let look = async {
+            store.slowness().held().await;
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(store.creates_of(&called), 0, "it was called before the record");
+            store.slowness().release();
+        };
+        let (answer, ()) = futures_util::join!(told(&server, "a", "/add-to"), look);
+        assert_eq!(answer, json!([5, "other"]));
+        assert!(store.creates_of(&called) > 0, "and is called after it");
+    });
+}
+
+#[test]
 fn others_are_served_while_an_event_waits() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
