@@ -36,8 +36,8 @@ pub(crate) const REST_TIME_MAX: Duration = Duration::from_secs(30);
 /// Maximum number of operations that one slice begins: each waits outside of the realm's memory.
 pub(crate) const BEGUN_MAX: usize = 10_000;
 
-/// Maximum size of all that they carry, in bytes, for the same reason.
-pub(crate) const BEGUN_BYTES_MAX: usize = MEMORY_BYTES_MAX;
+/// Maximum size of all that they carry, in bytes, for the same reason: half of a realm's memory.
+pub(crate) const BEGUN_BYTES_MAX: usize = MEMORY_BYTES_MAX / 2;
 
 /// Maximum number of slices with answers of operations that wait for a turn or a realm at a time. Each
 /// may block a thread of the server, of which there are 512 besides; who holds a realm needs some, too.
