@@ -18,6 +18,7 @@ const ABUSES: &str = r#"
       case '/microtasks': { const again = () => { Promise.resolve().then(again); }; again(); await new Promise(() => {}); }
       case '/promises': { const again = () => Promise.resolve().then(again); await again(); }
       case '/regexp': return new Response(/^(a+)+$/.test('a'.repeat(40) + 'b'));
+      case '/spaces': return new Response(String(new Headers({ x: `  a${' '.repeat(1e5)}b  ` }).get('x').length));
       case '/deep': return new Response(String(deep()));
       case '/gigabyte': return new Response('x'.repeat(1e9));
       case '/hoard': { const all = []; for (;;) all.push(new Uint8Array(1 << 20)); }
@@ -92,6 +93,8 @@ fn what_takes_too_long_or_too_much_ends_alone() {
         let server = abused(folder.path(), 1000).await;
         let endless = ["forever", "forever-caught", "microtasks", "regexp"];
         all_end(&server, &endless, (504, &["CPU_LIMIT"])).await;
+        // The time for this grew with the square of the spaces.
+        assert_eq!(server.post("/do/Thing/a/spaces").await.text(), "100002");
         let other = tempfile::tempdir().expect("a folder");
         let server = abused(other.path(), 25_000).await;
         let greedy = ["hoard", "texts", "gigabyte"];
