@@ -104,7 +104,7 @@ export function dispatch(text, body) {
       return answered(event, body);
     case 'timer':
       resumed(event.instance);
-      return ring();
+      return ring(event.operation);
   }
 }
 

@@ -55,7 +55,8 @@ class Timeout {
 
 function begin(timers, timer) {
   timer.due = host.now() + timer.ms;
-  host.timer(timer.id, timer.ms);
+  timer.operation = nextOperation();
+  host.timer(timer.operation, timer.ms);
   timers.set(timer.id, timer);
 }
 
@@ -66,15 +67,26 @@ export const setImmediate = (work, ...values) => set(work, 0, values, false);
 export function clearTimeout(id) {
   if (typeof id === 'symbol' || typeof id === 'bigint') return;
   const number = Number(id);
-  if (owners.get(owner)?.delete(number)) host.cancel(number);
+  const timer = owners.get(owner)?.get(number);
+  if (!timer) return;
+  owners.get(owner).delete(number);
+  host.cancel(timer.operation);
 }
 
-/** A wait is over: the earliest timer of the owner runs, so that they run in order, whichever wait it was. */
-export function ring() {
+/**
+ * The wait of an operation is over. The earliest timer of the owner that is due runs, so that they run in
+ * order, whichever wait ends first: the wait of that one then runs what was passed over.
+ */
+export function ring(operation) {
   const timers = owners.get(owner);
   let first;
-  for (const timer of timers?.values() ?? []) if (!first || timer.due < first.due) first = timer;
-  if (!first) return;
+  // What was waited for is due, whatever the clock says by now.
+  let until = host.now();
+  for (const timer of timers?.values() ?? []) {
+    if (!first || timer.due < first.due) first = timer;
+    if (timer.operation === operation) until = Math.max(until, timer.due);
+  }
+  if (!first || first.due > until) return;
   timers.delete(first.id);
   // An exception of the function does not end what is repeated.
   if (first.repeats) begin(timers, first);

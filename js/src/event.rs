@@ -46,6 +46,8 @@ pub(crate) enum What {
     Timer {
         #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<u64>,
+        /// The operation that waited for it.
+        operation: u64,
     },
 }
 

@@ -141,7 +141,7 @@ impl Instance {
                 Effect::Begun(operation) => begun.push(operation),
                 Effect::Cancelled(operation) => {
                     begun.retain(|begun: &Operation| begun.id != operation);
-                    under_way.cancel(operation);
+                    _ = under_way.cancel(operation);
                 }
                 Effect::Reset { failed, .. } if ends => failure = Some(reset(ctx.id(), &failed)),
                 Effect::Reset { .. } => {}

@@ -107,7 +107,10 @@ impl JsObject {
         else {
             return Ok(());
         };
-        instance.under_way.cancel(operation);
+        if !instance.under_way.cancel(operation) {
+            // It was cancelled while it waited for this turn.
+            return Ok(());
+        }
         let realms = self.realms.clone();
         let mut locked = lock_at_once(&realms.place(instance.place).realm);
         let Some(realm) = locked.as_ref().filter(|realm| instance.is_alive(realm)) else {

@@ -87,9 +87,9 @@ impl UnderWay {
         drop(stay);
     }
 
-    /// Nobody waits for an operation any more.
-    pub(crate) fn cancel(&self, operation: u64) {
-        self.state.lock().operations.remove(&operation);
+    /// Nobody waits for an operation any more. Whether somebody has until now.
+    pub(crate) fn cancel(&self, operation: u64) -> bool {
+        self.state.lock().operations.remove(&operation).is_some()
     }
 
     /// Keeps the object in memory while something is under way. The caller has its turn.
@@ -197,7 +197,7 @@ impl UnderWay {
             Work::Timer(duration) => {
                 // When the server stops, there is no turn for its answer either.
                 let _stopping = object.sleep(duration).await;
-                (What::Timer { instance }, None)
+                (What::Timer { instance, operation: id }, None)
             }
         }
     }

@@ -46,7 +46,7 @@ type UnderWay = Pin<Box<dyn Future<Output = Option<Came>> + Send>>;
 /// The end of an operation.
 enum Came {
     Called(Box<Called>),
-    Rang,
+    Rang(u64),
 }
 
 /// A request to the worker.
@@ -145,8 +145,11 @@ impl Visit {
 
     /// Runs the event with the end of an operation.
     async fn take(&mut self, came: Came) -> Result<Option<Ended>> {
-        let Came::Called(called) = came else {
-            return self.enter(What::Timer { instance: None }, None).await;
+        let called = match came {
+            Came::Called(called) => called,
+            Came::Rang(operation) => {
+                return self.enter(What::Timer { instance: None, operation }, None).await;
+            }
         };
         let Called { mut answer, body, error, accepted } = *called;
         self.know(&mut answer, error);
@@ -233,7 +236,7 @@ impl Visit {
                     }
                     Work::Timer(duration) => {
                         clock.sleep(duration).await;
-                        Came::Rang
+                        Came::Rang(id)
                     }
                 }
             };

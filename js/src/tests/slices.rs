@@ -99,6 +99,17 @@ export class Thing extends DurableObject {
         await scheduler.wait(10);
         return Response.json(order);
       }
+      case '/cleared': {
+        const [rang, begun] = [[], Date.now()];
+        setTimeout(() => {
+          rang.push('first');
+          // Its wait is over, too.
+          clearTimeout(second);
+        }, 10_000);
+        const second = setTimeout(() => rang.push('cleared'), 10_000);
+        await scheduler.wait(60_000);
+        return Response.json([rang, Date.now() - begun >= 60_000]);
+      }
       case '/throws':
         setTimeout(() => { throw new Error('in a timer'); }, 0);
         setTimeout(() => this.add(1), 1);
@@ -241,6 +252,35 @@ fn timers_run_in_order_and_end() {
         server.advance(Duration::from_secs(1)).await;
         assert_eq!(told(&server, "b", "/").await, json!(10));
         assert_eq!(told(&server, "c", "/stored-nothing").await, json!(true));
+    });
+}
+
+#[test]
+fn a_timer_that_is_cleared_while_its_slice_waits_for_the_turn_rings_no_other() {
+    run(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = open(folder.path(), THINGS).expect("it is loaded").app();
+        let server = TestServer::builder(app).per_request().start().await;
+        assert_eq!(told(&server, "a", "/add").await, json!(1));
+        let store = server.store();
+        let busy = async {
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+            let object = crate::id::of_name("Thing", "a");
+            store.slowness().hold(move |operation, key| {
+                operation.is_commit(key) && key.as_str().contains(&object)
+            });
+            let look = async {
+                store.slowness().held().await;
+                // Both timers are over, and what writes keeps the turn.
+                server.advance(Duration::from_secs(11)).await;
+                store.slowness().release();
+            };
+            futures_util::join!(told(&server, "a", "/add"), look)
+        };
+        let (rang, _) = futures_util::join!(told(&server, "a", "/cleared"), busy);
+        assert_eq!(rang, json!([["first"], true]), "the other one waits for its time");
     });
 }
 
