@@ -1,5 +1,5 @@
 // What Cloudflare's durable objects do, case by case. The same file runs on workerd, whose answers are
-// in expected.json (`record` writes it), and here.
+// in cases.json (`record` writes it), and here. Further bundles of the kind are in the folder cases.
 import { DurableObject, RpcTarget } from 'cloudflare:workers';
 
 const shown = (value) =>
