@@ -3,6 +3,7 @@ import { binary, host, missing } from 'dotdo:host';
 import { orAborted } from 'dotdo:events';
 import { answerOf, cancel, takeWaiting } from 'dotdo:operations';
 import { Request, Response } from 'dotdo:web';
+import { streamFrom } from 'dotdo:bodies';
 import { decodeRpc, invoke, memberOf } from 'dotdo:rpc';
 import { inside } from 'dotdo:sockets';
 
@@ -45,13 +46,14 @@ export function call(about, body) {
 }
 
 /** Takes the answer of a call. */
-export function answered({ call, error, status, headers, text, socket, url, redirected }, body) {
+export function answered({ call, error, status, headers, text, socket, url, redirected, streams, piece }, body) {
   const waiting = takeWaiting(call);
   if (!waiting) return;
   if (error) waiting.reject(errorOf(error));
+  else if (piece) waiting.resolve(body ?? null);
   else if (text !== undefined) waiting.resolve(decodeRpc(text));
   else if (socket !== undefined) waiting.resolve(new Response(null, { status, headers, webSocket: inside.answered(socket) }));
-  else waiting.resolve(responseOf({ status, headers, url, redirected }, body));
+  else waiting.resolve(responseOf({ status, headers, url, redirected }, streams ? streamFrom(call) : body));
 }
 
 function responseOf({ status, headers, url, redirected }, body) {

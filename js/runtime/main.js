@@ -5,6 +5,8 @@ import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
 import { answered, bind, configure, current, env, fetch } from 'dotdo:environment';
 import { alarmOn, described, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
 import { enterSockets, inside } from 'dotdo:sockets';
+import { leaveUnfinished, send } from 'dotdo:bodies';
+import { isStream } from 'dotdo:lazy';
 import { enter } from 'dotdo:operations';
 import { enterReferences } from 'dotdo:rpc';
 import { endTransactions } from 'dotdo:storage';
@@ -43,7 +45,10 @@ async function whole(response, what) {
   if (!(response instanceof Response)) throw new TypeError(`expected a Response from ${what}, got ${response === null ? 'null' : typeof response}`);
   const head = { status: response.status, headers: [...response.headers] };
   if (response.webSocket !== null) return [{ ...head, socket: inside.number(response.webSocket) }, null];
-  return [head, response._isEmpty ? null : await response.bytes()];
+  const body = response._take();
+  if (!isStream(body)) return [head, body];
+  const [more, bytes] = await send(body);
+  return [{ ...head, ...more }, bytes];
 }
 
 async function front(event, body) {
@@ -118,6 +123,7 @@ export function rejection(promise, reason, isHandled) {
 
 /** Nothing is left to do. */
 export function endSlice() {
+  leaveUnfinished();
   endTransactions();
   guardBlocks();
   for (const reason of rejected.values()) {

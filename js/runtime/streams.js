@@ -250,8 +250,17 @@ export function streamOf(bytes) {
   return new ReadableStream(it);
 }
 
+/** A stream of bytes that `pull` gets by `enqueue` and `close` of what it is given, when somebody reads. */
+export function streamBy({ pull, cancel }) {
+  const it = new ByteReadable({ highWaterMark: 0, pull: () => pull(it), cancel });
+  return new ReadableStream(it.begin());
+}
+
 /** Whether somebody has read from the stream or has canceled it. */
 export const isDisturbed = (stream) => readableIn(stream).disturbed;
+
+/** How many bytes of a stream are read at once: a quarter of a realm's memory. */
+const READ_MAX = 32 * 1024 * 1024;
 
 /** All bytes of a stream, which stays locked. */
 export async function readAll(stream) {
@@ -266,6 +275,11 @@ export async function readAll(stream) {
       throw error;
     }
     length += parts.at(-1).length;
+    if (length > READ_MAX) {
+      const error = new RangeError(`expected a body of at most ${READ_MAX} bytes to be read at once, got more: read its stream`);
+      reader.cancel(error).catch(nothing);
+      throw error;
+    }
   }
   if (parts.length === 1) return parts[0];
   const all = new Uint8Array(length);

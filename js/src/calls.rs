@@ -4,6 +4,7 @@ use dotdo::engine::{Handshake, SocketConnection};
 use dotdo::service::GatewayObjects;
 use dotdo::{Error, ErrorKind, RemoteObject, Request, Response, Result};
 
+use crate::bodies::Arrived;
 use crate::event::{Answer, Call, Failed, Head};
 use crate::wire::{self, Outgoing, texts};
 
@@ -27,7 +28,7 @@ pub(crate) enum Way {
 pub(crate) struct Called {
     pub(crate) answer: Answer,
     /// The body of its response.
-    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) body: Option<Arrived>,
     /// The error behind it.
     pub(crate) error: Option<Error>,
     /// The response that accepts the WebSocket of the worker's client.
@@ -93,24 +94,22 @@ impl Way {
 /// What a response says. `is_method`: it is that of a method.
 async fn answered(response: Response, is_method: bool) -> Result<Called> {
     let (mut parts, body) = response.into_parts();
-    let bytes = body.bytes().await?.to_vec();
     let mut answer = Answer { status: parts.status.as_u16(), ..Answer::default() };
     if wire::is_exception(&parts.headers) {
-        answer.error = Some(serde_json::from_slice(&bytes).unwrap_or_default());
+        answer.error = Some(serde_json::from_slice(&body.bytes().await?).unwrap_or_default());
         return Ok(Called { answer, ..Called::default() });
     }
     if is_method {
-        let text = String::from_utf8(bytes);
-        answer.text = Some(text.map_err(|_| Error::internal("a method answers with JSON"))?);
+        answer.text = Some(body.text().await?);
         return Ok(Called { answer, ..Called::default() });
     }
     wire::strip(&mut parts.headers);
     answer.headers = texts(&parts.headers);
-    Ok(Called { answer, body: Some(bytes), ..Called::default() })
+    Ok(Called { answer, body: Some(Arrived::of(body).await?), ..Called::default() })
 }
 
 /// An error of ours as the caller sees it.
-fn failed(error: &Error) -> Failed {
+pub(crate) fn failed(error: &Error) -> Failed {
     let retryable =
         matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Fenced);
     Failed {

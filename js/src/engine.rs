@@ -38,6 +38,7 @@ const OURS: &[(&str, &str)] = &[
     ("dotdo:streams/base", include_str!("../runtime/streams/base.js")),
     ("dotdo:streams/readable", include_str!("../runtime/streams/readable.js")),
     ("dotdo:streams/writable", include_str!("../runtime/streams/writable.js")),
+    ("dotdo:bodies", include_str!("../runtime/bodies.js")),
     ("dotdo:operations", include_str!("../runtime/operations.js")),
     ("dotdo:rpc", include_str!("../runtime/rpc.js")),
     ("dotdo:storage", include_str!("../runtime/storage.js")),

@@ -92,6 +92,10 @@ pub(crate) struct Answer {
     /// The result of a method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) text: Option<String>,
+    /// Whether its body is a stream, to be read under the number of the call.
+    pub(crate) streams: bool,
+    /// Whether it is a piece of a body, or none at the end of one; or the end of a wait.
+    pub(crate) piece: bool,
     /// The number under which the worker's request keeps the WebSocket that was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) socket: Option<u64>,
@@ -126,6 +130,19 @@ pub(crate) enum Effect {
     Cancelled(u64),
     /// The value of an object has ended, with this exception.
     Reset { instance: u64, failed: Failed },
+    /// Something was done to a body.
+    Body(BodyChange),
+}
+
+/// What code does to a body.
+#[derive(Debug)]
+pub(crate) enum BodyChange {
+    /// The next piece of a response that streams.
+    Sent { stream: u64, piece: Vec<u8> },
+    /// A response that streams has ended, or was broken off for this reason.
+    Finished { stream: u64, failed: Option<String> },
+    /// Nobody reads a body from outside any more.
+    Dropped(u64),
 }
 
 /// What code has begun and goes on without it; its end is an event.
@@ -145,6 +162,19 @@ pub(crate) enum Work {
     Fetch(Fetch),
     /// Waits.
     Timer(Duration),
+    /// Waits for what happens to a body.
+    Body(OfBody),
+}
+
+/// What code waits for at a body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OfBody {
+    /// The next piece of one from outside.
+    Piece(u64),
+    /// Its client has read most of what was sent.
+    Room(u64),
+    /// Its client is gone.
+    Gone(u64),
 }
 
 /// How an event has ended.
@@ -157,6 +187,10 @@ pub(crate) struct Outcome {
     pub(crate) text: String,
     /// The WebSocket of the response: 0, or the number of an object's answer.
     pub(crate) socket: Option<u64>,
+    /// The number of the response's stream, which goes on after what its body is now.
+    pub(crate) stream: Option<u64>,
+    /// The number of the body from outside that is the response's.
+    pub(crate) passes: Option<u64>,
 }
 
 /// A call to an object.

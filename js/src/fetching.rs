@@ -6,16 +6,18 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
-use dotdo::{Error, Result};
+use dotdo::{Body, Error, Result};
 use http::HeaderMap;
+use http_body_util::BodyExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use serde::Deserialize;
 use url::Host;
 
+use crate::bodies::Arrived;
 use crate::event::{Answer, Failed, Head};
-use crate::limits::{FETCH_CONNECT_MAX, FETCH_TIME_MAX, FETCHED_BYTES_MAX, REDIRECTS_MAX};
+use crate::limits::{FETCH_CONNECT_MAX, FETCH_TIME_MAX, REDIRECTS_MAX};
 use crate::wire;
 
 /// A request to another server.
@@ -47,8 +49,8 @@ impl Fetcher {
         Self { private_networks, clients: Default::default() }
     }
 
-    /// Sends a request, and reads its response: the answer of the operation `id`.
-    pub(crate) async fn fetch(&self, id: u64, fetch: Fetch) -> (Answer, Option<Vec<u8>>) {
+    /// Sends a request: the answer of the operation `id`, with its body.
+    pub(crate) async fn fetch(&self, id: u64, fetch: Fetch) -> (Answer, Option<Arrived>) {
         match self.answer(fetch).await {
             Ok((answer, body)) => (Answer { call: id, ..answer }, Some(body)),
             Err(error) => {
@@ -63,7 +65,7 @@ impl Fetcher {
         }
     }
 
-    async fn answer(&self, Fetch { head, follows, body }: Fetch) -> Result<(Answer, Vec<u8>)> {
+    async fn answer(&self, Fetch { head, follows, body }: Fetch) -> Result<(Answer, Arrived)> {
         let failed = |code, text: String| Error::invalid(text).with_code(code);
         let url = Url::parse(&head.url).map_err(|cause| {
             failed("FETCH_REFUSED", format!("cannot fetch {}: {cause}", head.url))
@@ -77,21 +79,13 @@ impl Fetcher {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let failed = |cause: reqwest::Error| {
+        let host = asked.host_str().unwrap_or("it").to_owned();
+        let failed = move |cause: reqwest::Error| {
             let (refused, cause) = (is_refused(&cause), causes(&cause.without_url()));
             let code = if refused { "FETCH_REFUSED" } else { "FETCH_FAILED" };
-            let text = format!("cannot fetch from {}: {cause}", asked.host_str().unwrap_or("it"));
-            Error::invalid(text).with_code(code)
+            Error::invalid(format!("cannot fetch from {host}: {cause}")).with_code(code)
         };
-        let mut response = request.send().await.map_err(failed)?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if bytes.len() + chunk.len() > FETCHED_BYTES_MAX {
-                let text = format!("expected a response of at most {FETCHED_BYTES_MAX} bytes");
-                return Err(Error::invalid(text).with_code("FETCH_FAILED"));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
+        let response = request.send().await.map_err(&failed)?;
         let mut headers = response.headers().clone();
         wire::strip(&mut headers);
         let answer = Answer {
@@ -101,7 +95,8 @@ impl Fetcher {
             url: Some(response.url().to_string()),
             ..Answer::default()
         };
-        Ok((answer, bytes))
+        let body: reqwest::Body = http::Response::from(response).into_body();
+        Ok((answer, Arrived::of(Body::new(body.map_err(failed))).await?))
     }
 
     /// Whether a URL may be asked for, as far as it says itself.
@@ -127,7 +122,7 @@ impl Fetcher {
         let mut client = Client::builder()
             .redirect(if follows { policy } else { Policy::none() })
             .connect_timeout(FETCH_CONNECT_MAX)
-            .timeout(FETCH_TIME_MAX)
+            .read_timeout(FETCH_TIME_MAX)
             .referer(false);
         if !self.private_networks {
             // A proxy would resolve names itself.

@@ -4,6 +4,7 @@
 //! Promises: code gets at an object's state in that object's own events only; time and randomness
 //! are those of the core.
 
+mod bodies;
 mod crypto;
 mod names;
 pub(crate) mod sockets;
@@ -106,16 +107,22 @@ impl Bridge {
 
     /// An operation begins that carries so many bytes.
     fn begin_operation(&self, ctx: &Ctx<'_>, bytes: usize, operation: Operation) -> Result<()> {
+        self.begin_something(ctx, bytes)?;
+        self.add(Effect::Begun(operation));
+        Ok(())
+    }
+
+    /// Something begins or is sent that carries so many bytes.
+    fn begin_something(&self, ctx: &Ctx<'_>, bytes: usize) -> Result<()> {
         let (count, sum) = self.begun.get();
         let (count, sum) = (count + 1, sum.saturating_add(bytes));
         if count > BEGUN_MAX || sum > BEGUN_BYTES_MAX {
             let text = format!(
-                "expected at most {BEGUN_MAX} calls, requests and timers with {BEGUN_BYTES_MAX} bytes before something is awaited, got more"
+                "expected at most {BEGUN_MAX} calls, requests, timers and pieces of responses with {BEGUN_BYTES_MAX} bytes before something is awaited, got more"
             );
             return Err(Exception::throw_range(ctx, &text));
         }
         self.begun.set((count, sum));
-        self.add(Effect::Begun(operation));
         Ok(())
     }
 
@@ -233,6 +240,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> Result<()> {
     events(ctx, &host, bridge)?;
     names::install(ctx, &host, bridge)?;
     crypto::install(ctx, &host)?;
+    bodies::install(ctx, &host, bridge)?;
     storage::install(ctx, &host, bridge)?;
     sockets::install(ctx, &host, bridge)?;
     ctx.globals().set("__dotdo", host)

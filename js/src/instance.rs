@@ -125,18 +125,19 @@ impl Instance {
         let (mut own, mut begun, mut failure) = (None, Vec::new(), None);
         for effect in effects {
             match effect {
-                Effect::Settled { event: settled, outcome, body } if settled == event => {
-                    own = Some((outcome, body));
-                }
-                // It is of no change of this slice, which is rolled back.
-                Effect::Settled { event: settled, outcome, body } if ends => {
-                    place.settle(settled, (outcome, body));
-                }
                 Effect::Settled { event: settled, outcome, body } => {
-                    under_way.forget(settled);
-                    let (realms, place) = (self.realms.clone(), self.place);
-                    // Its response depends on what this slice has changed.
-                    ctx.after_commit(move || realms.place(place).settle(settled, (outcome, body)));
+                    let ended = under_way.bodies.ended(outcome, body);
+                    if settled == event {
+                        own = Some(ended);
+                    } else if ends {
+                        // It is of no change of this slice, which is rolled back.
+                        place.settle(settled, ended);
+                    } else {
+                        under_way.forget(settled);
+                        let (realms, place) = (self.realms.clone(), self.place);
+                        // Its response depends on what this slice has changed.
+                        ctx.after_commit(move || realms.place(place).settle(settled, ended));
+                    }
                 }
                 Effect::Begun(operation) => begun.push(operation),
                 Effect::Cancelled(operation) => {
@@ -145,6 +146,10 @@ impl Instance {
                 }
                 Effect::Reset { failed, .. } if ends => failure = Some(reset(ctx.id(), &failed)),
                 Effect::Reset { .. } => {}
+                Effect::Body(change) => {
+                    let under_way = under_way.clone();
+                    ctx.after_commit(move || under_way.bodies.change(change));
+                }
             }
         }
         if let Some(error) = failure {

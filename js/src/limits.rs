@@ -57,14 +57,25 @@ pub(crate) const CALLS_AT_ONCE: usize = 64;
 /// Maximum time to connect to another server.
 pub(crate) const FETCH_CONNECT_MAX: Duration = Duration::from_secs(30);
 
-/// Maximum time of a request to another server, to the end of its response.
+/// Maximum time that a request to another server waits for its response, or for more of it.
 pub(crate) const FETCH_TIME_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Maximum number of redirects that a request follows: what the Fetch standard says.
 pub(crate) const REDIRECTS_MAX: usize = 20;
 
-/// Maximum size of a response of another server, in bytes: a quarter of a realm's memory.
-pub(crate) const FETCHED_BYTES_MAX: usize = MEMORY_BYTES_MAX / 4;
+/// Maximum size of a body that is read before code gets its response, in bytes; longer ones, and those
+/// of unknown size, are streams. For a short one, an event more would cost more than its memory.
+pub(crate) const BODY_WHOLE_BYTES_MAX: u64 = 256 << 10;
+
+/// Maximum number of bodies from outside that an object has not read, or the worker for one request.
+pub(crate) const UNREAD_MAX: usize = 64;
+
+/// Size of a piece of a streamed body from which on nothing is added to it, in bytes.
+pub(crate) const PIECE_BYTES_MAX: usize = 256 << 10;
+
+/// Number of bytes that a streamed response has queued for its client before the code that makes it
+/// waits.
+pub(crate) const QUEUED_BYTES_MAX: usize = 256 << 10;
 
 /// Maximum size of a file of a bundle, in bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 64 << 20;

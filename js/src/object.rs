@@ -203,10 +203,17 @@ impl DurableObject for JsObject {
             }
         };
         match turned {
-            Turned::Ended(ended) => {
+            Turned::Ended(ended) if ended.0.stream.is_none() => {
                 let object = ctx.turns();
                 self.begin(ctx, begun, &object)?;
                 response_to(ctx.id(), ended, asked)
+            }
+            // What comes of it in later turns is not waited for in this one.
+            Turned::Ended(ended) => {
+                let object = ctx.turns();
+                self.begin(ctx, begun, &object)?;
+                let id = ctx.id().clone();
+                ctx.leave_turn(|_: Turns<Self>| async move { response_to(&id, ended, asked) })
             }
             Turned::Waits(waiting) => {
                 let mut handle = None;

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 
 use dotdo::engine::Random;
 use dotdo::engine::sync::Mutex;
-use dotdo::{Error, ErrorKind, ObjectId, Result};
+use dotdo::{Body, Error, ErrorKind, ObjectId, Result};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::engine::Parts;
@@ -22,7 +22,7 @@ use crate::machine::Machine;
 use crate::realm::Realm;
 
 /// How an event has ended, and the body of its response.
-pub(crate) type Ended = (Outcome, Option<Vec<u8>>);
+pub(crate) type Ended = (Outcome, Body);
 
 /// All realms of a bundle.
 pub(crate) struct Realms {

@@ -15,6 +15,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::bodies::Bodies;
 use crate::calls::{Called, Way};
 use crate::event::{Operation, What, Work};
 use crate::limits::{CALLS_AT_ONCE, REST_TIME_MAX, RESUME_PAUSE, RESUME_TRIES};
@@ -30,6 +31,7 @@ pub(crate) struct UnderWay {
     state: Mutex<State>,
     /// Places for calls; further ones wait.
     calls: Arc<Semaphore>,
+    pub(crate) bodies: Bodies,
 }
 
 #[derive(Default)]
@@ -62,7 +64,7 @@ pub(crate) struct Answered {
 impl UnderWay {
     pub(crate) fn new(realms: Arc<Realms>, place: usize, instance: u64) -> Self {
         let calls = Arc::new(Semaphore::new(CALLS_AT_ONCE));
-        Self { realms, place, instance, state: Mutex::default(), calls }
+        Self { realms, place, instance, state: Mutex::default(), calls, bodies: Bodies::default() }
     }
 
     /// A slice has run.
@@ -186,12 +188,18 @@ impl UnderWay {
                 let _place = self.calls.acquire().await;
                 let object = object.clone();
                 let way = Way::Object(Box::new(move |class, id| object.object(class, id)));
-                let Called { answer, body, .. } = way.call(id, call).await;
+                let Called { mut answer, body, .. } = way.call(id, call).await;
+                let body = self.bodies.arrive(&mut answer, body);
                 (What::Answer { instance, answer }, body)
             }
             Work::Fetch(fetch) => {
                 let _place = self.calls.acquire().await;
-                let (answer, body) = self.realms.fetcher().fetch(id, fetch).await;
+                let (mut answer, body) = self.realms.fetcher().fetch(id, fetch).await;
+                let body = self.bodies.arrive(&mut answer, body);
+                (What::Answer { instance, answer }, body)
+            }
+            Work::Body(waits) => {
+                let (answer, body) = self.bodies.wait(id, waits).await;
                 (What::Answer { instance, answer }, body)
             }
             Work::Timer(duration) => {
@@ -211,6 +219,7 @@ impl UnderWay {
         let stay = state.stay.take();
         drop(state);
         events.into_iter().for_each(|event| self.realms.place(self.place).wait_no_more(event));
+        self.bodies.end();
         drop((operations, stay));
     }
 

@@ -147,8 +147,8 @@ pub(crate) fn headers_of(pairs: &[(String, String)]) -> Result<HeaderMap> {
 /// # Errors
 ///
 /// `Invalid` when it is none of HTTP.
-pub(crate) fn response_of(outcome: &Outcome, body: Option<Vec<u8>>) -> Result<Response> {
-    let mut response = Response::new(body.map_or_else(Body::empty, Body::from));
+pub(crate) fn response_of(outcome: &Outcome, body: Body) -> Result<Response> {
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(outcome.status)
         .map_err(|cause| Error::handler(format!("the response has no status: {cause}")))?;
     *response.headers_mut() = made_headers(outcome)?;

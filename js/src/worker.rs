@@ -15,8 +15,9 @@ use futures_util::future::Fuse;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::bodies::Bodies;
 use crate::calls::{Called, Way};
 use crate::event::{Answer, Effect, Event, Failed, Fault, Head, Operation, What, Work};
 use crate::limits::{CALLS_AT_ONCE, REST_TIME_MAX};
@@ -46,6 +47,7 @@ type UnderWay = Pin<Box<dyn Future<Output = Option<Came>> + Send>>;
 /// The end of an operation.
 enum Came {
     Called(Box<Called>),
+    Waited(Answer, Option<Vec<u8>>),
     Rang(u64),
 }
 
@@ -67,6 +69,7 @@ struct Visit {
     ended: Fuse<oneshot::Receiver<Ended>>,
     /// The errors of its calls, by which exceptions that pass on one are known.
     errors: Vec<Error>,
+    bodies: Arc<Bodies>,
     /// The responses of objects that have accepted it; one of them may be the worker's.
     accepted: Vec<Option<Response>>,
 }
@@ -96,6 +99,7 @@ impl Visit {
             places: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             ended,
             errors: Vec::new(),
+            bodies: Arc::default(),
             accepted: Vec::new(),
         }
     }
@@ -114,15 +118,23 @@ impl Visit {
             Some(failed) => Err(self.uncaught(failed)),
         };
         if !self.operations.is_empty() {
-            // What the worker has begun goes on after its response, for a time.
-            tokio::spawn(timeout(REST_TIME_MAX, self.finish()));
+            tokio::spawn(self.finish());
         }
         answer
     }
 
+    /// What the worker has begun goes on after its response: as long as that streams, and for a time.
     async fn finish(mut self) {
+        let mut until = None;
         while !self.operations.is_empty() {
-            if let Err(error) = self.go_on().await {
+            let next = if self.bodies.outlets.is_empty() {
+                let until = *until.get_or_insert_with(|| Instant::now() + REST_TIME_MAX);
+                let Ok(next) = timeout_at(until, self.go_on()).await else { return };
+                next
+            } else {
+                self.go_on().await
+            };
+            if let Err(error) = next {
                 tracing::error!(target: "dotdo::javascript", code = error.code(), "work after a response failed: {}", error.message());
                 return;
             }
@@ -147,12 +159,16 @@ impl Visit {
     async fn take(&mut self, came: Came) -> Result<Option<Ended>> {
         let called = match came {
             Came::Called(called) => called,
+            Came::Waited(answer, piece) => {
+                return self.enter(What::Answer { instance: None, answer }, piece).await;
+            }
             Came::Rang(operation) => {
                 return self.enter(What::Timer { instance: None, operation }, None).await;
             }
         };
         let Called { mut answer, body, error, accepted } = *called;
         self.know(&mut answer, error);
+        let body = self.bodies.arrive(&mut answer, body);
         if accepted.is_some() {
             self.accepted.push(accepted);
             answer.socket = Some(self.accepted.len() as u64);
@@ -199,14 +215,17 @@ impl Visit {
         let mut ended = None;
         for effect in effects {
             match effect {
-                Effect::Settled { event, outcome, body } if event == self.event => {
-                    ended = Some((outcome, body));
-                }
                 Effect::Settled { event, outcome, body } => {
-                    self.realms.place(self.place).settle(event, (outcome, body));
+                    let settled = self.bodies.ended(outcome, body);
+                    if event == self.event {
+                        ended = Some(settled);
+                    } else {
+                        self.realms.place(self.place).settle(event, settled);
+                    }
                 }
                 Effect::Begun(operation) => self.begin(operation),
                 Effect::Cancelled(id) => _ = self.begun.remove(&id),
+                Effect::Body(change) => self.bodies.change(change),
                 // There is no object here.
                 Effect::Reset { .. } => {}
             }
@@ -216,6 +235,7 @@ impl Visit {
 
     fn begin(&mut self, Operation { id, work }: Operation) {
         let (way, places, clock) = (self.way.clone(), self.places.clone(), self.clock.clone());
+        let bodies = self.bodies.clone();
         let (realms, counted) =
             (self.realms.clone(), Counted::new(self.realms.clone(), self.place));
         let (begun, cancelled) = oneshot::channel();
@@ -233,6 +253,10 @@ impl Visit {
                         let _place = places.acquire_owned().await;
                         let (answer, body) = realms.fetcher().fetch(id, fetch).await;
                         Came::Called(Box::new(Called { answer, body, ..Called::default() }))
+                    }
+                    Work::Body(waits) => {
+                        let (answer, piece) = bodies.wait(id, waits).await;
+                        Came::Waited(answer, piece)
                     }
                     Work::Timer(duration) => {
                         clock.sleep(duration).await;
