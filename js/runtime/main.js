@@ -41,10 +41,10 @@ function settle(event, work) {
   );
 }
 
-async function whole(response, what) {
+async function whole(response, what, event) {
   if (!(response instanceof Response)) throw new TypeError(`expected a Response from ${what}, got ${response === null ? 'null' : typeof response}`);
   const head = { status: response.status, headers: [...response.headers] };
-  if (response.webSocket !== null) return [{ ...head, socket: inside.number(response.webSocket) }, null];
+  if (response.webSocket !== null) return [{ ...head, socket: inside.number(response.webSocket, event) }, null];
   const body = response._take();
   if (!isStream(body)) return [head, body];
   const [more, bytes] = await send(body);
@@ -84,7 +84,7 @@ export function dispatch(text, body) {
         return [{}];
       });
     case 'fetch':
-      return settle(event.event, async () => whole(await fetchOn(event, body), `${event.class}.fetch`));
+      return settle(event.event, async () => whole(await fetchOn(event, body), `${event.class}.fetch`, event.event));
     case 'rpc':
       return settle(event.event, async () => [{ text: await invokeOn(event) }]);
     case 'alarm':

@@ -1,6 +1,6 @@
 // WebSockets of objects: a handle is here, the connection is at a server, and its tags and its
 // attachment are rows of the object's database. They hibernate, unless code listens to them.
-import { binary, host, missing, view } from 'dotdo:host';
+import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { decode, encode } from 'dotdo:clone';
 import { forms } from 'dotdo:lazy';
 import { CloseEvent, EventTarget, MessageEvent } from 'dotdo:events';
@@ -10,9 +10,14 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 const OWN = Symbol('own');
+const TAGS_MAX = 10;
+const TAG_LENGTH_MAX = 256;
 
 /** The tag of a socket that code listens to, which code can not give. */
 const LISTENED = '\0listened';
+
+/** What an attachment may take as JSON, in bytes: as much as a row of it. */
+const ATTACHMENT_MAX = 16 * 1024;
 
 /** How long an object stays in memory for a socket that it listens to. */
 const STAY_MS = 2 ** 31 - 1;
@@ -37,6 +42,8 @@ export class WebSocket extends EventTarget {
   #readyState = OPEN;
   /** The other end of a pair. */
   #peer;
+  /** Its tags, and what was done to it, until the response with the other end says whose connection it is. */
+  #waiting;
   /** The number under which the request to the worker knows an object's answer. */
   #answer;
   /** The operation that keeps the object in memory while it listens. */
@@ -72,12 +79,24 @@ export class WebSocket extends EventTarget {
         socket.#id = id;
         return socket;
       },
-      accept(socket, instance, id) {
+      /** What is done to it from now on is done when it has its connection. */
+      wait(socket, tags) {
+        socket.#waiting = [];
+        socket.#tags = tags;
+      },
+      /** Accepts the connection that the request of `event` asks for, and does what was done to it. */
+      connect(socket, instance, event) {
+        socket.#id = host.socketAccept(instance, event, socket.#tags);
         socket.#instance = instance;
-        socket.#id = id;
+        const done = socket.#waiting;
+        socket.#waiting = undefined;
+        if (socket.#attachment !== null) host.socketAttach(instance, socket.#id, socket.#attachment);
+        for (const work of done) work();
+        return socket.#id;
       },
       /** Whether it is an end that nobody has. */
-      isFree: (socket) => socket.#id === undefined && socket.#answer === undefined && socket.#peer?.#id === undefined && socket.#peer !== undefined,
+      isFree: (socket) => socket.#peer !== undefined && isUnused(socket) && isUnused(socket.#peer),
+      isOpen: (socket) => socket.#readyState === OPEN,
       refresh(socket, attachment, tags) {
         socket.#attachment = attachment;
         socket.#tags = tags;
@@ -95,13 +114,26 @@ export class WebSocket extends EventTarget {
       tags(socket) {
         return [...socket.#tags];
       },
-      /** What a response with this client's end says: 0, or the number of an object's answer. */
-      number(socket) {
+      /** What the response of `event` with this client's end says: 0, or the number of an object's answer. */
+      number(socket, event) {
         if (socket.#answer !== undefined) return socket.#answer;
-        if (socket.#peer?.#id !== undefined) return 0;
+        const peer = socket.#peer;
+        if (peer?.#waiting) {
+          ofObject.connect(peer, event);
+          return 0;
+        }
+        if (peer?.#id !== undefined) throw new TypeError('The WebSocket in the response is that of another response: make a WebSocketPair for each.');
         throw new TypeError('The other end of the WebSocket in the response was not accepted: call ctx.acceptWebSocket() with it in the object.');
       },
     };
+    const isUnused = (socket) => socket.#id === undefined && socket.#answer === undefined && socket.#waiting === undefined;
+  }
+
+  /** Does `work` when it has its connection. */
+  #when(work) {
+    if (this.#waiting) this.#waiting.push(work);
+    else if (this.#id !== undefined) work();
+    else throw new TypeError('You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.');
   }
 
   /** From now on its messages are events of this end. */
@@ -112,11 +144,10 @@ export class WebSocket extends EventTarget {
   }
 
   send(message) {
-    if (this.#id === undefined) throw new TypeError('You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.');
     if (this.#readyState === CLOSING) throw new TypeError("Can't call WebSocket send() after close().");
     const bytes = view(message);
-    if (bytes) host.socketSend(this.#instance, this.#id, null, binary(bytes));
-    else host.socketSend(this.#instance, this.#id, String(message).toWellFormed(), null);
+    const frame = bytes ? [null, binary(bytes)] : [String(message).toWellFormed(), null];
+    this.#when(() => host.socketSend(this.#instance, this.#id, ...frame));
   }
 
   close(code, reason) {
@@ -125,16 +156,18 @@ export class WebSocket extends EventTarget {
     if (!(number >= 1000 && number < 5000) || [1004, 1005, 1006, 1015].includes(number)) {
       throw new DOMException(`Invalid WebSocket close code: ${code}.`, 'InvalidAccessError');
     }
-    if (this.#id === undefined) throw new TypeError('You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.');
     if (this.#readyState !== OPEN) return;
-    host.socketClose(this.#instance, this.#id, number, String(reason ?? '').toWellFormed());
+    const why = String(reason ?? '').toWellFormed();
+    this.#when(() => host.socketClose(this.#instance, this.#id, number, why));
     this.#readyState = CLOSING;
   }
 
   serializeAttachment(value) {
     const text = encode(value);
-    if (this.#id === undefined) throw new TypeError('A WebSocket takes an attachment after it was accepted: call ctx.acceptWebSocket() first.');
-    host.socketAttach(this.#instance, this.#id, text);
+    const isAccepted = this.#id !== undefined || this.#waiting !== undefined;
+    if (!isAccepted) throw new TypeError('A WebSocket takes an attachment after it was accepted: call ctx.acceptWebSocket() first.');
+    if (this.#id !== undefined) host.socketAttach(this.#instance, this.#id, text);
+    else if (encodeUtf8(text).length > ATTACHMENT_MAX) throw new RangeError(`expected an attachment of at most ${ATTACHMENT_MAX} bytes; keep it in the database`);
     this.#attachment = text;
   }
 
@@ -199,6 +232,8 @@ export class WebSocketRequestResponsePair {
 export class Sockets {
   #instance;
   #known = new Map();
+  /** Those that are accepted and have no connection yet. */
+  #waiting = new Set();
 
   constructor(instance) {
     this.#instance = instance;
@@ -238,10 +273,17 @@ export class Sockets {
   }
 
   #accept(socket, texts) {
-    const id = host.socketAccept(this.#instance, texts);
-    inside.accept(socket, this.#instance, id);
-    inside.refresh(socket, null, texts);
-    this.#known.set(id, socket);
+    if (texts.length > TAGS_MAX || texts.some((tag) => tag.length > TAG_LENGTH_MAX && [...tag].length > TAG_LENGTH_MAX)) {
+      throw new TypeError(`expected at most ${TAGS_MAX} tags of at most ${TAG_LENGTH_MAX} characters each`);
+    }
+    inside.wait(socket, texts);
+    this.#waiting.add(socket);
+  }
+
+  /** A socket gets the connection that the request of `event` asks for. */
+  connect(socket, event) {
+    this.#waiting.delete(socket);
+    this.#known.set(inside.connect(socket, this.#instance, event), socket);
   }
 
   /** Gives a message to the code that listens. Whether it is for such code. */
@@ -263,7 +305,8 @@ export class Sockets {
 
   list(tag) {
     const flat = host.sockets(this.#instance, tag === undefined ? null : String(tag).toWellFormed());
-    const found = [];
+    const isWanted = (tags) => !tags.includes(LISTENED) && (tag === undefined || tags.includes(String(tag)));
+    const found = [...this.#waiting].filter((socket) => inside.isOpen(socket) && isWanted(inside.tags(socket))).reverse();
     for (let at = 0; at < flat.length; at += 3) {
       const tags = JSON.parse(flat[at + 2]);
       if (!tags.includes(LISTENED)) found.push(this.handle(flat[at], flat[at + 1] === '' ? null : flat[at + 1], tags));

@@ -11,6 +11,7 @@ pub(crate) mod sockets;
 mod storage;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -53,8 +54,10 @@ pub(crate) struct Asking {
     pub(crate) waiter: Waiter,
     /// The object in memory; `None` for the worker in front.
     pub(crate) instance: Option<u64>,
-    /// The WebSocket that its request asks for, until the object accepts it.
-    pub(crate) asked: Option<WebSocket>,
+    /// The event, and the WebSocket that its request asks for.
+    pub(crate) asked: Option<(u64, WebSocket)>,
+    /// Instances that have left memory.
+    pub(crate) gone: Vec<u64>,
     /// Its name in the log.
     pub(crate) object: String,
     pub(crate) now_ms: i64,
@@ -64,6 +67,8 @@ pub(crate) struct Asking {
 pub(crate) struct Bridge {
     asking: RefCell<Option<Asking>>,
     effects: RefCell<Vec<Effect>>,
+    /// WebSockets that events ask for which have not ended, by the events; with the instances.
+    asked: RefCell<HashMap<u64, (u64, WebSocket)>>,
     random: Arc<dyn Random>,
     out_of_memory: Cell<bool>,
     /// How many operations the slice has begun, and how many bytes they carry.
@@ -75,6 +80,7 @@ impl Bridge {
         Self {
             asking: RefCell::default(),
             effects: RefCell::default(),
+            asked: RefCell::default(),
             random,
             out_of_memory: Cell::new(false),
             begun: Cell::default(),
@@ -82,7 +88,14 @@ impl Bridge {
     }
 
     /// An event begins.
-    pub(crate) fn begin(&self, asking: Asking) {
+    pub(crate) fn begin(&self, mut asking: Asking) {
+        let gone = std::mem::take(&mut asking.gone);
+        if !gone.is_empty() {
+            self.asked.borrow_mut().retain(|_, (instance, _)| !gone.contains(instance));
+        }
+        if let (Some((event, socket)), Some(instance)) = (asking.asked.take(), asking.instance) {
+            self.asked.borrow_mut().insert(event, (instance, socket));
+        }
         *self.asking.borrow_mut() = Some(asking);
         self.begun.set((0, 0));
     }
@@ -126,9 +139,9 @@ impl Bridge {
         Ok(())
     }
 
-    /// The WebSocket that the request asks for, if it was not accepted yet.
-    fn take_asked(&self) -> Option<WebSocket> {
-        self.asking.borrow_mut().as_mut()?.asked.take()
+    /// The WebSocket that the request of `event` asks for, if it was not accepted yet.
+    fn take_asked(&self, event: u64) -> Option<WebSocket> {
+        self.asked.borrow_mut().remove(&event).map(|(_, socket)| socket)
     }
 
     fn now_ms(&self) -> i64 {
@@ -206,6 +219,7 @@ impl Bridge {
         }) {
             self.out_of_memory.set(true);
         }
+        self.asked.borrow_mut().remove(&event);
         self.add(Effect::Settled { event, outcome, body });
         Ok(())
     }

@@ -89,18 +89,20 @@ impl Realm {
         body: Option<Vec<u8>>,
         whose: Whose<'_>,
     ) -> std::result::Result<Vec<Effect>, Fault> {
-        let Whose { instance, asked: socket, ctx } = whose;
-        let (turn, asked) = mpsc::channel();
+        let Whose { instance, asked, ctx } = whose;
+        let asked = asked.map(|socket| (event.event, socket));
+        let (turn, coming) = mpsc::channel();
         let asking = Asking {
             waiter: Waiter::Turn(turn),
             instance: Some(instance),
-            asked: socket,
+            asked,
+            gone: event.gone.clone(),
             object: ctx.id().to_string(),
             now_ms: ctx.now_ms(),
         };
         self.enter(event, body, asking)?;
         loop {
-            match asked.recv() {
+            match coming.recv() {
                 Ok(Asked::Work(work)) => work(ctx),
                 Ok(Asked::Done(done)) => return done,
                 Err(_) => return Err(gone()),
@@ -124,6 +126,7 @@ impl Realm {
             waiter: Waiter::Front(front),
             instance: None,
             asked: None,
+            gone: Vec::new(),
             object: "worker".to_owned(),
             now_ms,
         };

@@ -4,6 +4,7 @@ mod cases;
 mod limits;
 mod slices;
 mod sockets;
+mod streams;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -33,8 +33,8 @@ pub(crate) fn about(socket: &WebSocket) -> dotdo::Result<SocketAbout> {
 
 fn accepting<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result<()> {
     let has = bridge.clone();
-    let accept = move |ctx: Ctx<'js>, instance: f64, tags: Vec<String>| {
-        let Some(mut socket) = has.take_asked() else {
+    let accept = move |ctx: Ctx<'js>, instance: f64, event: f64, tags: Vec<String>| {
+        let Some(mut socket) = has.take_asked(id(event)) else {
             return Err(Exception::throw_type(
                 &ctx,
                 "expected the request of a client that asks for a WebSocket (Upgrade: websocket), which the worker passes on with stub.fetch(request); each request has one",

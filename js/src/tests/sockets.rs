@@ -1,5 +1,7 @@
 //! WebSockets of objects, which hibernate.
 
+use std::time::Duration;
+
 use dotdo::sockets::SocketMessage;
 use dotdo::testing::{TestServer, run};
 use serde_json::{Value, json};
@@ -33,6 +35,25 @@ const ROOM: &str = r#"
       case '/not-returned':
         this.ctx.acceptWebSocket(new WebSocketPair()[1]);
         return new Response('no socket');
+      case '/later': {
+        // A check of who asks, as code does it before it accepts; two may do it at the same time.
+        await this.ctx.storage.put('asked', name);
+        await new Promise((resolve) => { this.next?.(); this.next = resolve; });
+        const [client, socket] = Object.values(new WebSocketPair());
+        this.ctx.acceptWebSocket(socket, [name]);
+        socket.send(`later ${name}`);
+        socket.serializeAttachment({ name, at: new Date(0) });
+        await scheduler.wait(1);
+        socket.send(this.ctx.getWebSockets().map((socket) => this.ctx.getTags(socket)[0]).join());
+        return new Response(null, { status: 101, webSocket: client });
+      }
+      case '/release': return Response.json(this.next?.() ?? null);
+      case '/again': {
+        this.kept ??= Object.values(new WebSocketPair());
+        if (!this.isKept) this.ctx.acceptWebSocket(this.kept[1]);
+        this.isKept = true;
+        return new Response(null, { status: 101, webSocket: this.kept[0] });
+      }
       case '/twice': {
         const { 0: client, 1: socket } = new WebSocketPair();
         this.ctx.acceptWebSocket(socket);
@@ -51,6 +72,7 @@ const ROOM: &str = r#"
     const { name } = socket.deserializeAttachment() ?? {};
     if (message instanceof ArrayBuffer) return socket.send(new Uint8Array(message).reverse());
     await this.ctx.storage.put('count', ((await this.ctx.storage.get('count')) ?? 0) + 1);
+    if (!this.ctx.getTags(socket).includes('all')) return socket.send(message);
     switch (message) {
       case 'bye': {
         socket.close(4000, 'as asked');
@@ -142,9 +164,12 @@ fn what_is_wrong_with_a_socket_is_an_exception_or_an_error() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
         let server = server(bundle(folder.path(), ROOM).app()).await;
+        let first = server.get("/do/Thing/a/again").websocket().await;
+        assert!(first.is_ok(), "it is the first");
         for (path, status, why) in [
             ("/not-accepted", 500, "was not accepted: call ctx.acceptWebSocket()"),
-            ("/not-returned", 500, "SOCKET_NOT_RETURNED"),
+            ("/not-returned", 200, "no socket"),
+            ("/again", 500, "that of another response"),
             ("/wrong", 500, "must have status code 101"),
         ] {
             let asked = server.get(&format!("/do/Thing/a{path}")).websocket().await;
@@ -156,6 +181,29 @@ fn what_is_wrong_with_a_socket_is_an_exception_or_an_error() {
         assert!(plain.text().contains("expected the request of a client that asks"), "{plain:?}");
         let twice = server.get("/do/Thing/a/twice").websocket().await.expect("the first is enough");
         assert_eq!(twice.text().await, "TypeError");
+    });
+}
+
+#[test]
+fn a_socket_may_be_accepted_after_something_was_awaited_and_is_its_own_clients() {
+    run(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = server(bundle(folder.path(), ROOM).app()).await;
+        let later = |name: &str| server.get(&format!("/do/Thing/a/later?name={name}")).websocket();
+        // Ada's handler goes on in an event of Bob, and his in one of the last.
+        let (ada, bob, ()) = tokio::join!(later("ada"), later("bob"), async {
+            for _ in 0..20 {
+                server.get("/do/Thing/a/release").await;
+                server.advance(Duration::from_millis(5)).await;
+            }
+        });
+        for (name, socket) in [("ada", ada), ("bob", bob)] {
+            let socket = socket.unwrap_or_else(|answer| panic!("{name}: {answer:?}"));
+            assert_eq!(socket.text().await, format!("later {name}"));
+            assert!(socket.text().await.split(',').any(|tag| tag == name));
+            socket.send("hello").await;
+            assert_eq!(socket.text().await, "hello");
+        }
     });
 }
 

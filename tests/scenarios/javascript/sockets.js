@@ -15,7 +15,14 @@ export class Room extends DurableObject {
     const url = new URL(request.url);
     if (request.headers.get('upgrade') === 'websocket' && url.pathname !== '/listen') {
       const pair = new WebSocketPair();
+      if (url.searchParams.has('later')) await scheduler.wait(5);
       this.ctx.acceptWebSocket(pair[1], url.searchParams.getAll('tag'));
+      if (url.searchParams.has('later')) {
+        pair[1].serializeAttachment({ name: 'late' });
+        pair[1].send(`there are ${this.ctx.getWebSockets('late').length} of us`);
+        await scheduler.wait(5);
+        pair[1].send(`and I am ${pair[1].deserializeAttachment().name} ${this.ctx.getTags(pair[1])}`);
+      }
       if (url.searchParams.has('greet')) pair[1].send('greetings');
       return new Response(null, { status: 101, webSocket: pair[0] });
     }
