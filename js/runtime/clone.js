@@ -1,6 +1,6 @@
 // Structured clone as JSON: values that JSON has stay as they are, so that SQL and other readers see
 // them; others are objects with the key "$", which names their type.
-import { binary } from 'dotdo:host';
+import { binary, bytesOf } from 'dotdo:host';
 
 const { parse, stringify } = JSON;
 const kindOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
@@ -133,11 +133,11 @@ function unpackFields(fields, made) {
   return object;
 }
 
-const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const decoded = (text) => bytesOf(atob(text));
 
 function unpackTagged(node, made) {
   const value = node.v;
-  if (views[node.$]) return note(new views[node.$](bytesOf(value).buffer), made);
+  if (views[node.$]) return note(new views[node.$](decoded(value).buffer), made);
   switch (node.$) {
     case 'undefined':
       return undefined;
@@ -154,7 +154,7 @@ function unpackTagged(node, made) {
     case 'regexp':
       return note(new RegExp(value[0], value[1]), made);
     case 'buffer':
-      return note(bytesOf(value).buffer, made);
+      return note(decoded(value).buffer, made);
     case 'map': {
       const map = note(new Map(), made);
       for (const [key, item] of value) map.set(unpack(key, made), unpack(item, made));
@@ -179,6 +179,10 @@ function unpackTagged(node, made) {
     }
     case 'stub':
     case 'durable':
+    case 'headers':
+    case 'request':
+    case 'response':
+    case 'stream':
       if (dereference) return dereference(node);
     // falls through: it is nothing that is stored
     default:

@@ -20,6 +20,13 @@ export function binary(bytes) {
   return parts.join('');
 }
 
+/** The bytes that such a string stands for. */
+export function bytesOf(text) {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
+
 /** The bytes of a buffer source, not copied. */
 export function view(source) {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);

@@ -1,8 +1,10 @@
 // What goes by reference between objects: functions, and objects of `RpcTarget`. Whoever gets one has a
 // stub, whose calls are calls of the object that has given it out.
-import { host } from 'dotdo:host';
+import { binary, bytesOf, host } from 'dotdo:host';
 import { decodeWith, encodeWith } from 'dotdo:clone';
 import { aboutStub, call, stubTo } from 'dotdo:environment';
+import { isStream, streams } from 'dotdo:lazy';
+import { Headers, Request, Response } from 'dotdo:web';
 import { nextOperation } from 'dotdo:operations';
 
 /** How long an object stays in memory for what it has given out last. */
@@ -69,8 +71,17 @@ export function enterReferences(ofObject) {
   references = ofObject;
 }
 
-/** What stands for a value that goes by reference. */
+/** Values with bodies that `reference` has met, and what stands for those whose bodies were read. */
+let withBodies;
+let bodiesRead;
+
+/** What stands for a value that goes by reference, or has a body. */
 function reference(value) {
+  if (value instanceof Headers) return { $: 'headers', v: [...value] };
+  if (value instanceof Response || value instanceof Request || isStream(value)) {
+    withBodies.add(value);
+    return bodiesRead?.get(value) ?? { $: 'undefined' };
+  }
   const known = stubs.get(value);
   if (known) return { $: 'stub', v: known };
   const object = aboutStub(value);
@@ -80,17 +91,59 @@ function reference(value) {
   return { $: 'stub', v: references.give(value) };
 }
 
-const dereference = ({ $: kind, v: about }) => (kind === 'durable' ? stubTo(about) : stubOf(about));
+function dereference({ $: kind, v: about }) {
+  switch (kind) {
+    case 'durable':
+      return stubTo(about);
+    case 'headers':
+      return new Headers(about);
+    case 'stream':
+      return streams().streamOf(bytesOf(atob(about)));
+    case 'request':
+    case 'response': {
+      const { url, body, ...init } = about;
+      const bytes = body === null ? {} : { body: bytesOf(atob(body)) };
+      return kind === 'request' ? new Request(url, { ...init, ...bytes }) : new Response(bytes.body ?? null, init);
+    }
+  }
+  return stubOf(about);
+}
 
-/** Values of a call, and its result. */
-export const encodeRpc = (value) => encodeWith(reference, value);
+/** What stands for a value with a body, which is read for it. */
+async function read(value) {
+  const bytes = isStream(value) ? await streams().readAll(value) : value._isEmpty ? null : await value.bytes();
+  const body = bytes && btoa(binary(bytes));
+  if (isStream(value)) return { $: 'stream', v: body };
+  const { headers, status, statusText, url, method, redirect } = value;
+  if (value instanceof Request) return { $: 'request', v: { url, method, redirect, headers: [...headers], body } };
+  if (value.webSocket) throw new DOMException('A response with a WebSocket goes by fetch() only.', 'DataCloneError');
+  return { $: 'response', v: { status, statusText, headers: [...headers], body } };
+}
+
+/** Values of a call, or its result, as text; a promise of it if there are bodies to be read. */
+export function encodeRpc(value) {
+  const encodeNow = (read) => {
+    [withBodies, bodiesRead] = [new Set(), read];
+    try {
+      return encodeWith(reference, value);
+    } finally {
+      bodiesRead = undefined;
+    }
+  };
+  const text = encodeNow();
+  if (!withBodies.size) return text;
+  return Promise.all([...withBodies].map(async (one) => [one, await read(one)])).then((pairs) => encodeNow(new Map(pairs)));
+}
+
 export const decodeRpc = (text) => decodeWith(dereference, text);
 
 /** A member of an object, or of what it has given out. */
 export function invoke(about, { name, isField = false }, values) {
   const { of, ...object } = about;
   const member = { name, of, is_field: isField };
-  return pipelined(call({ ...object, rpc: member, values: encodeRpc(values) }, null));
+  const begin = (text) => call({ ...object, rpc: member, values: text }, null);
+  const text = encodeRpc(values);
+  return pipelined(typeof text === 'string' ? begin(text) : text.then(begin));
 }
 
 const NOT_MEMBERS = ['then', 'catch', 'finally'];

@@ -180,6 +180,37 @@ const cases = {
   async an_object_passes_on_what_another_streams(stub) {
     return (await stub.fetch('https://example.com/other')).text();
   },
+  async a_method_returns_a_response(stub) {
+    const response = await stub.respond(201, 'made');
+    return [response instanceof Response, response.status, response.headers.get('x-by'), await response.text()];
+  },
+  async a_method_returns_an_empty_response(stub) {
+    const response = await stub.respond(204, null);
+    return [response.status, response.body, await response.text()];
+  },
+  async a_method_returns_what_has_a_response(stub) {
+    const { name, response, more } = await stub.respondWithin();
+    return [name, await response.json(), more.length, await more[0].text(), more[1]];
+  },
+  async a_method_takes_a_request(stub) {
+    return stub.describe(new Request('https://example.com/a?b=c', { method: 'PATCH', headers: { 'x-a': 'b' }, body: 'sent' }));
+  },
+  async a_method_takes_and_returns_headers(stub) {
+    const headers = await stub.addTo(new Headers([['x-a', 'b'], ['set-cookie', 'one'], ['set-cookie', 'two']]));
+    return [headers instanceof Headers, [...headers], headers.getSetCookie()];
+  },
+  async a_method_takes_and_returns_a_stream(stub) {
+    const stream = await stub.upper(ticking(['loud', ' and ', 'clear']));
+    return [stream instanceof ReadableStream, await new Response(stream).text()];
+  },
+  async a_response_that_was_read_is_not_returned(stub) {
+    return nameOf(() => stub.respondTwice());
+  },
+  async calls_with_bodies_keep_their_order(stub) {
+    const calls = [stub.note('one'), stub.describe(new Request('https://example.com/', { method: 'POST', body: 'x' })), stub.note('two'), stub.note('three')];
+    await Promise.all(calls);
+    return stub.noted();
+  },
   async streams_side_by_side(stub) {
     const texts = await Promise.all([1, 2, 3].map(async () => (await stub.fetch('https://example.com/ticks')).text()));
     return texts;
@@ -192,6 +223,41 @@ export class Cases extends DurableObject {
     if (pathname === '/mirror') return Response.json([request.method, await request.text()]);
     if (pathname === '/other') return this.env.CASES.getByName('another').fetch('https://example.com/through');
     return paths[pathname](this.ctx, this);
+  }
+
+  respond(status, body) {
+    return new Response(body, { status, headers: { 'x-by': 'method' } });
+  }
+
+  respondWithin() {
+    return { name: 'within', response: Response.json({ a: [1] }), more: [new Response('more'), 7] };
+  }
+
+  async respondTwice() {
+    const response = new Response('once');
+    await response.text();
+    return response;
+  }
+
+  async describe(request) {
+    return [request instanceof Request, request.method, request.url, request.headers.get('x-a'), await request.text()];
+  }
+
+  addTo(headers) {
+    headers.append('x-a', 'c');
+    return headers;
+  }
+
+  upper(stream) {
+    return stream.pipeThrough(new TransformStream({ transform: (chunk, controller) => controller.enqueue(encode(decode(chunk).toUpperCase())) }));
+  }
+
+  note(text) {
+    this.notes = [...(this.notes ?? []), text];
+  }
+
+  noted() {
+    return this.notes;
   }
 
   count() {
