@@ -178,6 +178,7 @@ function unpackTagged(node, made) {
       return error;
     }
     case 'stub':
+    case 'callback':
     case 'durable':
     case 'headers':
     case 'request':

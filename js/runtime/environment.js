@@ -1,5 +1,6 @@
 // What a bundle is configured with (`env`), and the namespaces of its classes.
 import { binary, host, missing } from 'dotdo:host';
+import { errorOf } from 'dotdo:errors';
 import { orAborted } from 'dotdo:events';
 import { answerOf, cancel, takeWaiting } from 'dotdo:operations';
 import { Request, Response } from 'dotdo:web';
@@ -85,19 +86,6 @@ export async function fetch(input, init) {
 }
 
 const WITHOUT_BODY = [101, 204, 205, 304];
-const errors = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
-
-function errorOf({ name, message, code, retryable, known }) {
-  const error = new (errors[name] ?? Error)(message);
-  if (!errors[name] && name !== 'Error') Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true });
-  error.remote = true;
-  if (code) error.code = code;
-  if (retryable) error.retryable = true;
-  // By this the answer to the client is the one that the object gave.
-  if (known !== undefined) Object.defineProperty(error, 'dotdoKnown', { value: known });
-  return error;
-}
-
 class DurableObjectStub {
   #type;
   #id;

@@ -3,7 +3,8 @@ import { binary, host } from 'dotdo:host';
 import { install, Response } from 'dotdo:web';
 import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
 import { answered, bind, configure, current, env, fetch } from 'dotdo:environment';
-import { alarmOn, described, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
+import { described } from 'dotdo:errors';
+import { alarmOn, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
 import { enterSockets, inside } from 'dotdo:sockets';
 import { leaveUnfinished, send } from 'dotdo:bodies';
 import { isStream } from 'dotdo:lazy';
@@ -86,7 +87,10 @@ export function dispatch(text, body) {
     case 'fetch':
       return settle(event.event, async () => whole(await fetchOn(event, body), `${event.class}.fetch`, event.event));
     case 'rpc':
-      return settle(event.event, async () => [{ text: await invokeOn(event) }]);
+      return settle(event.event, async () => {
+        const result = await invokeOn(event);
+        return result instanceof Response ? whole(result) : [{ text: result }];
+      });
     case 'alarm':
       return settle(event.event, async () => {
         await alarmOn(event);

@@ -6,6 +6,8 @@ import { DurableObjectStorage } from 'dotdo:storage';
 import { Request } from 'dotdo:web';
 import { decodeRpc, encodeRpc, enterReferences, References } from 'dotdo:rpc';
 import { enterSockets, inside, Sockets } from 'dotdo:sockets';
+import { described } from 'dotdo:errors';
+import { use } from 'dotdo:members';
 import { clearTimeout, forgetTimers, setTimeout } from 'dotdo:timers';
 import { forgetOperations } from 'dotdo:operations';
 
@@ -23,16 +25,6 @@ class Reset extends Error {
     super(String(cause?.message ?? cause ?? 'The object was reset.'));
     this.name = String(cause?.name ?? 'Error');
   }
-}
-
-export function described(error) {
-  const isError = error !== null && typeof error === 'object';
-  return {
-    name: String((isError && error.name) || 'Error'),
-    message: String(isError ? (error.message ?? '') : error).toWellFormed(),
-    stack: String((isError && error.stack) || '').toWellFormed(),
-    known: isError ? error.dotdoKnown : undefined,
-  };
 }
 
 class DurableObjectState {
@@ -228,43 +220,10 @@ export const invokeOn = ({ instance, member, values }) =>
     if (!(value instanceof DurableObject)) {
       throw new TypeError(`The receiving Durable Object does not support RPC, because its class was not declared with \`extends DurableObject\`. In order to enable RPC, make sure your class "${name}" extends the built-in class "DurableObject" from the module "cloudflare:workers".`);
     }
-    const target = member.of === undefined ? value : references.find(member.of);
-    const given = decodeRpc(values);
-    return encodeRpc(await (member.is_field ? fieldOf(target, member.name) : methodOf(target, member.name)(...given)));
+    if (member.answers) return encodeRpc(references.answer(JSON.parse(values)));
+    const work = (conversation) => use(member.of === undefined ? value : references.find(member.of), member, decodeRpc(values, conversation));
+    return member.calls_back ? references.converse(work) : encodeRpc(await work());
   });
-
-/** A function itself, or a method that others may call. */
-function methodOf(target, name) {
-  if (name === '' && typeof target === 'function') return target;
-  if (typeof target === 'function' || !isCallable(target, name)) throw new TypeError(`The RPC receiver does not implement the method "${name}".`);
-  return (...values) => target[name](...values);
-}
-
-/** What others may read: what the class defines, and not what an object has for itself. */
-function fieldOf(target, name) {
-  if (typeof target === 'function' || RESERVED.includes(name) || !isOfClass(target, name)) {
-    throw new TypeError(`The RPC receiver does not implement the method "${name}".`);
-  }
-  const value = target[name];
-  return typeof value === 'function' ? value.bind(target) : value;
-}
-
-const RESERVED = ['constructor', 'fetch', 'connect', 'alarm', 'webSocketMessage', 'webSocketClose', 'webSocketError'];
-
-/** What the class of an object defines under a name, and not what every object has. */
-function definitionOf(value, name) {
-  if (Object.hasOwn(value, name)) return undefined;
-  for (let type = Object.getPrototypeOf(value); type && type !== Object.prototype; type = Object.getPrototypeOf(type)) {
-    const found = Object.getOwnPropertyDescriptor(type, name);
-    if (found) return found;
-  }
-  return undefined;
-}
-
-const isOfClass = (value, name) => definitionOf(value, name) !== undefined;
-
-/** Whether others may call it. */
-const isCallable = (value, name) => !RESERVED.includes(name) && typeof definitionOf(value, name)?.value === 'function';
 
 export function requestOf({ method, url, headers }, body) {
   const init = { method, headers };

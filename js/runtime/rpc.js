@@ -5,6 +5,7 @@ import { decodeWith, encodeWith } from 'dotdo:clone';
 import { aboutStub, call, stubTo } from 'dotdo:environment';
 import { isStream, streams } from 'dotdo:lazy';
 import { Headers, Request, Response } from 'dotdo:web';
+import { Conversation, Given, newToken } from 'dotdo:callbacks';
 import { nextOperation } from 'dotdo:operations';
 
 /** How long an object stays in memory for what it has given out last. */
@@ -36,6 +37,7 @@ export class References {
   #targets = new Map();
   #tokens = new Map();
   #kept;
+  #conversations = new Map();
 
   /** `about`: the object, for calls to it. */
   constructor(about) {
@@ -45,8 +47,7 @@ export class References {
   give(target) {
     let token = this.#tokens.get(target);
     if (token === undefined) {
-      // Nobody can guess it, so only who was given it can use it.
-      token = Array.from(new Uint8Array(host.random(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+      token = newToken();
       this.#tokens.set(target, token);
       this.#targets.set(token, target);
     }
@@ -60,6 +61,18 @@ export class References {
     const target = this.#targets.get(token);
     if (target === undefined) throw new Error('the stub is of an object that was made anew since; ask it for another stub');
     return target;
+  }
+
+  /** The response of a method that may call back what the worker has given to it. */
+  converse(work) {
+    const conversation = new Conversation();
+    this.#conversations.set(conversation.token, conversation);
+    return conversation.response(() => work(conversation), encodeRpc, () => this.#conversations.delete(conversation.token));
+  }
+
+  /** The answer to what was called back. */
+  answer({ conversation, ...answer }) {
+    this.#conversations.get(conversation)?.answer(answer, decodeRpc);
   }
 }
 
@@ -75,6 +88,12 @@ export function enterReferences(ofObject) {
 let withBodies;
 let bodiesRead;
 
+/** What the worker gives to the call whose arguments are encoded. */
+let given;
+
+/** What the worker has given to the call whose arguments are decoded. */
+let conversation;
+
 /** What stands for a value that goes by reference, or has a body. */
 function reference(value) {
   if (value instanceof Headers) return { $: 'headers', v: [...value] };
@@ -87,7 +106,8 @@ function reference(value) {
   const object = aboutStub(value);
   if (object) return { $: 'durable', v: object };
   if (typeof value !== 'function' && !(value instanceof RpcTarget)) return undefined;
-  if (!references) throw new DOMException('The worker can not pass functions and RpcTargets to objects in dotdo yet: an object can return them.', 'DataCloneError');
+  if (given) return given.give(value);
+  if (!references) throw new DOMException('The worker can pass functions and RpcTargets as arguments of calls only.', 'DataCloneError');
   return { $: 'stub', v: references.give(value) };
 }
 
@@ -95,6 +115,8 @@ function dereference({ $: kind, v: about }) {
   switch (kind) {
     case 'durable':
       return stubTo(about);
+    case 'callback':
+      return callbackOf(conversation, about);
     case 'headers':
       return new Headers(about);
     case 'stream':
@@ -106,7 +128,7 @@ function dereference({ $: kind, v: about }) {
       return kind === 'request' ? new Request(url, { ...init, ...bytes }) : new Response(bytes.body ?? null, init);
     }
   }
-  return stubOf(about);
+  return stubOf((member, values) => invoke(about, member, values), about);
 }
 
 /** What stands for a value with a body, which is read for it. */
@@ -120,14 +142,14 @@ async function read(value) {
   return { $: 'response', v: { status, statusText, headers: [...headers], body } };
 }
 
-/** Values of a call, or its result, as text; a promise of it if there are bodies to be read. */
-export function encodeRpc(value) {
+/** Values of a call, or its result, as text; a promise of it if there are bodies to be read. `by` takes what the worker gives. */
+export function encodeRpc(value, by) {
   const encodeNow = (read) => {
-    [withBodies, bodiesRead] = [new Set(), read];
+    [withBodies, bodiesRead, given] = [new Set(), read, by];
     try {
       return encodeWith(reference, value);
     } finally {
-      bodiesRead = undefined;
+      bodiesRead = given = undefined;
     }
   };
   const text = encodeNow();
@@ -135,15 +157,37 @@ export function encodeRpc(value) {
   return Promise.all([...withBodies].map(async (one) => [one, await read(one)])).then((pairs) => encodeNow(new Map(pairs)));
 }
 
-export const decodeRpc = (text) => decodeWith(dereference, text);
+/** The values of such a text. `by` calls back what the worker has given. */
+export function decodeRpc(text, by) {
+  conversation = by;
+  try {
+    return decodeWith(dereference, text);
+  } finally {
+    conversation = undefined;
+  }
+}
+
+/** Goes on with a text that is there, or will be. */
+const withText = (text, work) => (typeof text === 'string' ? work(text) : text.then(work));
+
+/** What the worker has given to a method. */
+function callbackOf(conversation, of) {
+  const invokeIt = ({ name, isField = false }, values) =>
+    pipelined(withText(encodeRpc(values), (text) => conversation.call(of, { name, is_field: isField }, text)));
+  return stubOf(invokeIt);
+}
 
 /** A member of an object, or of what it has given out. */
 export function invoke(about, { name, isField = false }, values) {
   const { of, ...object } = about;
-  const member = { name, of, is_field: isField };
-  const begin = (text) => call({ ...object, rpc: member, values: text }, null);
-  const text = encodeRpc(values);
-  return pipelined(typeof text === 'string' ? begin(text) : text.then(begin));
+  const rpc = { name, of, is_field: isField };
+  const given = references ? undefined : new Given();
+  return pipelined(withText(encodeRpc(values, given), (text) => {
+    if (!given || given.isEmpty) return call({ ...object, rpc, values: text }, null);
+    const answer = (values) => call({ ...object, rpc: { name: '', answers: true }, values }, null);
+    const response = call({ ...object, rpc: { ...rpc, calls_back: true }, values: text }, null);
+    return response.then((response) => given.finish(response, answer, { decode: decodeRpc, encode: encodeRpc }));
+  }));
 }
 
 const NOT_MEMBERS = ['then', 'catch', 'finally'];
@@ -183,20 +227,20 @@ export function memberOf(called, read) {
   });
 }
 
-/** The stub of a reference. */
-function stubOf(about) {
+/** A stub, whose members `invokeIt` calls and reads. `about`: how other objects find what it stands for. */
+function stubOf(invokeIt, about) {
   const nothing = () => {};
   const stub = new Proxy(nothing, {
-    apply: (_, __, values) => invoke(about, { name: '' }, values),
+    apply: (_, __, values) => invokeIt({ name: '' }, values),
     get(_, member) {
       if (member === Symbol.dispose || member === Symbol.asyncDispose) return nothing;
       if (member === 'dup') return () => stub;
       // A stub is no promise.
       if (typeof member === 'symbol' || member === 'then') return undefined;
-      return memberOf((values) => invoke(about, { name: member }, values), () => invoke(about, { name: member, isField: true }, []));
+      return memberOf((values) => invokeIt({ name: member }, values), () => invokeIt({ name: member, isField: true }, []));
     },
     getPrototypeOf: () => RpcStub.prototype,
   });
-  stubs.set(stub, about);
+  if (about) stubs.set(stub, about);
   return stub;
 }

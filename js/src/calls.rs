@@ -70,7 +70,8 @@ impl Way {
             let answer = Answer { status, headers, ..Answer::default() };
             return Ok(Called { answer, accepted: Some(response), ..Called::default() });
         }
-        answered(response, is_method).await
+        let calls_back = about.rpc.is_some_and(|member| member.calls_back);
+        answered(response, is_method && !calls_back).await
     }
 
     async fn send(

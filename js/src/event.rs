@@ -211,6 +211,12 @@ pub(crate) struct Member {
     /// Whether it is read and not called.
     #[serde(default)]
     pub(crate) is_field: bool,
+    /// Whether its response is a stream of what it calls back, and at last of its result.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) calls_back: bool,
+    /// Whether it is none, and the call has the answer to what was called back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) answers: bool,
 }
 
 /// Which object is called, and how.
