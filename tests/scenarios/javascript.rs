@@ -3,6 +3,7 @@
 
 mod fetching;
 mod sockets;
+mod streaming;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
