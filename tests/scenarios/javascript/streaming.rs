@@ -54,7 +54,8 @@ async fn events(response: reqwest::Response, count: usize) -> (Vec<u64>, Option<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_streams_and_what_is_called_back_goes_between_servers_and_a_kill_loses_nothing_of_it() {
+async fn what_streams_and_what_is_called_back_goes_between_servers_and_a_kill_loses_nothing_of_it()
+{
     let (folder, http) = (scratch(), Client::new());
     let setup = serving(folder.path(), &written(folder.path(), "worker.js", COUNTER))
         .env("DOTDO_LEASE_DURATION_MS", "500")
