@@ -198,11 +198,24 @@ export class DurableObjectNamespace {
   }
 }
 
+/** The files in front of the worker. */
+class Assets {
+  async fetch(input, init) {
+    const { url, method, headers } = new Request(input, init);
+    return answerOf((id) => host.asset(id, JSON.stringify({ url, method, headers: [...headers] })));
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'Fetcher';
+  }
+}
+
 let bound = null;
 
 /** Fills `env` from the configuration. */
-export function configure({ vars, classes }) {
+export function configure({ vars, classes, assets }) {
   Object.assign(env, vars);
+  if (assets) env[assets] = new Assets();
   bound = classes;
   for (const [name, type] of Object.entries(classes ?? {})) env[name] = new DurableObjectNamespace(type);
 }

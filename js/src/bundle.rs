@@ -8,6 +8,7 @@ use dotdo::service::Gateway;
 use dotdo::{App, Error, Result};
 use serde::Deserialize;
 
+use crate::assets::Assets;
 use crate::config::Config;
 use crate::engine::Parts;
 use crate::machine::Machine;
@@ -67,9 +68,13 @@ impl Bundle {
     pub fn open_on(path: &Path, machine: Machine) -> Result<Self> {
         let config = Config::find(path)?;
         let source = Arc::new(Source::open(&config.main)?);
-        let environment = serde_json::json!({ "vars": config.vars, "classes": config.classes });
-        let parts =
-            Parts { source, environment: environment.to_string(), time_max: config.time_max };
+        let environment = serde_json::json!({ "vars": config.vars, "classes": config.classes, "assets": config.assets.as_ref().and_then(Assets::binding) });
+        let parts = Parts {
+            source,
+            environment: environment.to_string(),
+            time_max: config.time_max,
+            assets: config.assets.clone(),
+        };
         let clock = machine.clock.clone();
         let (realms, exported) = Realms::start(Arc::new(parts), machine)?;
         let exported: Exported = serde_json::from_str(&exported)

@@ -2,6 +2,7 @@
 //!
 //! Promises: what is configured and not here stops the start, by its name.
 
+mod environments;
 mod jsonc;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use dotdo::{Error, Result};
 use serde_json::{Map, Value};
 
 use self::jsonc::without_comments;
+use crate::assets::Assets;
 use crate::limits::{TIME_MAX, TIME_MAX_USUAL};
 
 /// The names of the file, of which the first that is there counts.
@@ -53,7 +55,7 @@ const WITHOUT_MEANING: &[&str] = &[
 ];
 
 /// What is read.
-const READ: &[&str] = &["main", "durable_objects", "migrations", "vars", "limits"];
+const READ: &[&str] = &["main", "durable_objects", "migrations", "vars", "limits", "assets"];
 
 /// What a bundle is served with.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +65,8 @@ pub(crate) struct Config {
     /// The classes by the names of their bindings; `None`: every class has one, by its name.
     pub(crate) classes: Option<BTreeMap<String, String>>,
     pub(crate) vars: Map<String, Value>,
+    /// The files in front of the worker.
+    pub(crate) assets: Option<Assets>,
     /// Time for which an event may compute.
     pub(crate) time_max: Duration,
 }
@@ -90,6 +94,7 @@ impl Config {
                 main: path.to_owned(),
                 classes: None,
                 vars: dev_vars(path.parent())?,
+                assets: None,
                 time_max: TIME_MAX_USUAL,
             }),
         }
@@ -134,6 +139,7 @@ impl Config {
             main: folder.join(main),
             classes: Some(bindings(settings.get("durable_objects"))?),
             vars,
+            assets: settings.get("assets").map(|assets| Assets::of(assets, folder)).transpose()?,
             time_max: time_max(settings.get("limits"))?,
         })
     }

@@ -17,6 +17,7 @@ use rquickjs::{
     Value,
 };
 
+use crate::assets::Assets;
 use crate::event::{Effect, Fault};
 use crate::host::{self, Bridge};
 use crate::limits::{LOAD_TIME_MAX, MEMORY_BYTES_MAX, STACK_BYTES_MAX};
@@ -105,6 +106,8 @@ pub(crate) struct Parts {
     /// What `configure` in `runtime/environment.js` takes.
     pub(crate) environment: String,
     pub(crate) time_max: Duration,
+    /// The files that are served in front of the worker.
+    pub(crate) assets: Option<Assets>,
 }
 
 impl Engine {

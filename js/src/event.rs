@@ -160,6 +160,8 @@ pub(crate) enum Work {
     Call(Call),
     /// Sends a request to another server.
     Fetch(Fetch),
+    /// Reads an asset.
+    Asset(Head),
     /// Waits.
     Timer(Duration),
     /// Waits for what happens to a body.

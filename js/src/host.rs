@@ -310,6 +310,14 @@ fn operations<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> R
     };
     host.set("fetch", Function::new(ctx.clone(), fetch)?)?;
     let function = bridge.clone();
+    let asset = move |ctx: Ctx<'js>, number: f64, text: String| {
+        let head = serde_json::from_str(&text)
+            .map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))?;
+        let work = Undertaking::Asset(head);
+        function.begin_operation(&ctx, text.len(), Operation { id: id(number), work })
+    };
+    host.set("asset", Function::new(ctx.clone(), asset)?)?;
+    let function = bridge.clone();
     let timer = move |ctx: Ctx<'js>, number: f64, ms: f64| {
         let work = Undertaking::Timer(Duration::from_millis(id(ms)));
         function.begin_operation(&ctx, 0, Operation { id: id(number), work })

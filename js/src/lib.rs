@@ -2,6 +2,7 @@
 //! worker in front, on QuickJS. `docs/JAVASCRIPT.md` says what is there, `docs/design/0035` why it
 //! is so.
 
+mod assets;
 mod bodies;
 mod bundle;
 mod calls;

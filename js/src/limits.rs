@@ -77,6 +77,9 @@ pub(crate) const PIECE_BYTES_MAX: usize = 256 << 10;
 /// waits.
 pub(crate) const QUEUED_BYTES_MAX: usize = 256 << 10;
 
+/// Maximum size of an asset, in bytes: Cloudflare's.
+pub(crate) const ASSET_BYTES_MAX: u64 = 25 << 20;
+
 /// Maximum size of a file of a bundle, in bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 64 << 20;
 

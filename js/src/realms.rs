@@ -14,12 +14,16 @@ use dotdo::engine::sync::Mutex;
 use dotdo::{Body, Error, ErrorKind, ObjectId, Result};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::assets::Assets;
+use crate::bodies::Arrived;
+use crate::calls::failed;
 use crate::engine::Parts;
-use crate::event::{Fault, Outcome};
+use crate::event::{Answer, Fault, Head, Outcome};
 use crate::fetching::Fetcher;
 use crate::limits::{REALMS_MAX, RESUMING_MAX};
 use crate::machine::Machine;
 use crate::realm::Realm;
+use crate::wire;
 
 /// How an event has ended, and the body of its response.
 pub(crate) type Ended = (Outcome, Body);
@@ -83,6 +87,32 @@ impl Realms {
             *place = Some(first);
         }
         Ok((realms, exported))
+    }
+
+    pub(crate) fn assets(&self) -> Option<&Assets> {
+        self.parts.assets.as_ref()
+    }
+
+    /// Reads an asset for code: the answer of the operation `id`.
+    pub(crate) async fn asset(&self, id: u64, head: Head) -> (Answer, Option<Arrived>) {
+        let read = async {
+            let url =
+                url::Url::parse(&head.url).map_err(|cause| Error::invalid(cause.to_string()))?;
+            let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+            let uri = path.parse().map_err(|_| Error::invalid("the URL has no path of HTTP"))?;
+            let method = http::Method::from_bytes(head.method.as_bytes());
+            let method = method.map_err(|_| Error::invalid("it is no method of HTTP"))?;
+            let assets = self.assets().ok_or_else(|| Error::invalid("there are no assets"))?;
+            let headers = wire::headers_of(&head.headers)?;
+            let (parts, body) = assets.fetch(&method, &uri, &headers).await?.into_parts();
+            let headers = wire::texts(&parts.headers);
+            let status = parts.status.as_u16();
+            let answer = Answer { call: id, status, headers, ..Answer::default() };
+            Ok::<_, Error>((answer, Some(Arrived::of(body).await?)))
+        };
+        read.await.unwrap_or_else(|error| {
+            (Answer { call: id, error: Some(failed(&error)), ..Answer::default() }, None)
+        })
     }
 
     pub(crate) fn fetcher(&self) -> &Fetcher {

@@ -198,6 +198,11 @@ impl UnderWay {
                 let body = self.bodies.arrive(&mut answer, body);
                 (What::Answer { instance, answer }, body)
             }
+            Work::Asset(head) => {
+                let (mut answer, body) = self.realms.asset(id, head).await;
+                let body = self.bodies.arrive(&mut answer, body);
+                (What::Answer { instance, answer }, body)
+            }
             Work::Body(waits) => {
                 let (answer, body) = self.bodies.wait(id, waits).await;
                 (What::Answer { instance, answer }, body)

@@ -33,6 +33,12 @@ pub(crate) struct Front {
 impl Gateway for Front {
     async fn fetch(&self, request: Request, objects: GatewayObjects) -> Result<Response> {
         let (mut parts, body) = request.into_parts();
+        if let Some(assets) = self.realms.assets() {
+            let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
+            if let Some(response) = assets.in_front(method, uri, headers).await? {
+                return Ok(response);
+            }
+        }
         wire::strip(&mut parts.headers);
         let head = wire::head_of(&parts, None);
         let body = body.bytes().await?.to_vec();
@@ -252,6 +258,10 @@ impl Visit {
                     Work::Fetch(fetch) => {
                         let _place = places.acquire_owned().await;
                         let (answer, body) = realms.fetcher().fetch(id, fetch).await;
+                        Came::Called(Box::new(Called { answer, body, ..Called::default() }))
+                    }
+                    Work::Asset(head) => {
+                        let (answer, body) = realms.asset(id, head).await;
                         Came::Called(Box::new(Called { answer, body, ..Called::default() }))
                     }
                     Work::Body(waits) => {
