@@ -32,6 +32,8 @@ const WITHOUT_MEANING: &[&str] = &[
     "dev",
     "find_additional_modules",
     "first_party_worker",
+    "jsx_factory",
+    "jsx_fragment",
     "keep_names",
     "keep_vars",
     "legacy_env",
@@ -46,6 +48,7 @@ const WITHOUT_MEANING: &[&str] = &[
     "preview_urls",
     "route",
     "routes",
+    "rules",
     "send_metrics",
     "tsconfig",
     "upload_source_maps",
@@ -74,36 +77,21 @@ impl Config {
     ///
     /// `Invalid` when there is none, or it has what is not here.
     pub(crate) fn find(path: &Path) -> Result<Self> {
-        if path.is_dir() {
-            let files = NAMES.iter().map(|name| path.join(name));
-            let found = files.into_iter().find(|file| file.is_file());
-            return Self::read(&found.ok_or_else(|| {
-                Error::invalid(format!(
-                    "expected one of {NAMES:?} in {}, found none",
-                    path.display()
-                ))
-            })?);
+        if let Some(file) = file_at(path)? {
+            return Self::read(&file);
         }
-        match path.extension().and_then(|end| end.to_str()) {
-            Some("jsonc" | "json" | "toml") => Self::read(path),
-            _ => Ok(Self {
-                main: path.to_owned(),
-                classes: None,
-                vars: dev_vars(path.parent())?,
-                time_max: TIME_MAX_USUAL,
-            }),
-        }
+        Ok(Self {
+            main: path.to_owned(),
+            classes: None,
+            vars: dev_vars(path.parent())?,
+            time_max: TIME_MAX_USUAL,
+        })
     }
 
     fn read(path: &Path) -> Result<Self> {
+        let settings = settings_of(path)?;
         let wrong =
             |cause: &dyn std::fmt::Display| Error::invalid(format!("{}: {cause}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|cause| wrong(&cause))?;
-        let settings: Map<String, Value> = if path.extension().is_some_and(|end| end == "toml") {
-            toml::from_str(&text).map_err(|cause| wrong(&cause))?
-        } else {
-            serde_json::from_str(&without_comments(&text)).map_err(|cause| wrong(&cause))?
-        };
         let folder = path.parent();
         Self::of(&settings, folder.unwrap_or(Path::new(".")))
             .and_then(|mut config| {
@@ -137,6 +125,45 @@ impl Config {
             time_max: time_max(settings.get("limits"))?,
         })
     }
+}
+
+/// The file of the configuration at `path`: itself, or in that folder; `None` for a worker without any.
+///
+/// # Errors
+///
+/// `Invalid` when a folder has none.
+pub(crate) fn file_at(path: &Path) -> Result<Option<PathBuf>> {
+    if path.is_dir() {
+        let found = file_in(path);
+        return found.map(Some).ok_or_else(|| {
+            Error::invalid(format!("expected one of {NAMES:?} in {}, found none", path.display()))
+        });
+    }
+    let is_file = path
+        .extension()
+        .and_then(|end| end.to_str())
+        .is_some_and(|end| ["jsonc", "json", "toml"].contains(&end));
+    Ok(is_file.then(|| path.to_owned()))
+}
+
+/// The file of the configuration in `folder`, if it has one.
+pub(crate) fn file_in(folder: &Path) -> Option<PathBuf> {
+    NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
+}
+
+/// What the file of a configuration says.
+///
+/// # Errors
+///
+/// `Invalid` when it can't be read.
+pub(crate) fn settings_of(file: &Path) -> Result<Map<String, Value>> {
+    let wrong =
+        |cause: &dyn std::fmt::Display| Error::invalid(format!("{}: {cause}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|cause| wrong(&cause))?;
+    if file.extension().is_some_and(|end| end == "toml") {
+        return toml::from_str(&text).map_err(|cause| wrong(&cause));
+    }
+    serde_json::from_str(&without_comments(&text)).map_err(|cause| wrong(&cause))
 }
 
 fn is_known(key: &str) -> bool {
