@@ -1,0 +1,1 @@
+export { DOBase } from './base/base.js';

@@ -1,0 +1,90 @@
+// The command: everything is the program's, and a worker that has to be bundled is bundled first.
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { BuildError, bundle } from './bundle.js';
+import { passOn } from './child.js';
+import { program, programFor } from './program.js';
+import { projectOf } from './project.js';
+import { Serving, withPort } from './serve.js';
+
+const text = { type: 'string' };
+const flag = { type: 'boolean' };
+
+/** Options of the commands that take a worker; others are errors, which the program tells. */
+const OPTIONS = {
+  host: text,
+  port: { type: 'string', short: 'p' },
+  storage: text,
+  'default-class': text,
+  'log-level': text,
+  'allow-unauthenticated': flag,
+  bundle: text,
+  target: text,
+  out: text,
+  arch: text,
+  program: text,
+  json: flag,
+  'config-only': flag,
+  'no-watch': flag,
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'V' },
+};
+
+/** Commands that run until they are told to stop. */
+const SERVERS = ['serve', 'dev', 'broker'];
+
+/** A command line: the command, its worker, its options, and its arguments without the worker and what only this command has. */
+function read(args) {
+  const isNamed = args.length > 0 && !args[0].startsWith('-');
+  const command = isNamed ? args[0] : 'serve';
+  const { values, positionals, tokens } = parseArgs({ args: isNamed ? args.slice(1) : args, options: OPTIONS, strict: false, allowPositionals: true, tokens: true });
+  const rest = tokens.flatMap((token) => {
+    if (token.kind !== 'option' || token.name === 'no-watch') return [];
+    if (token.value === undefined) return [token.rawName];
+    return token.inlineValue ? [`${token.rawName}${token.rawName.startsWith('--') ? '=' : ''}${token.value}`] : [token.rawName, token.value];
+  });
+  return { command, values, rest, worker: positionals[0], isSimple: positionals.length < 2 && !values.help && !values.version && values.bundle === undefined };
+}
+
+/** The program for what is built, where it is not this machine's. */
+function programOf({ target, arch = process.arch, program: named }) {
+  if (named !== undefined || (target === 'binary' && process.platform !== 'linux')) return [];
+  const found = programFor(`linux-${arch}`);
+  return found ? ['--program', found] : [];
+}
+
+async function serve(file, { command, values, rest, worker }, project) {
+  const isFixed = values['no-watch'] === true;
+  const args = isFixed ? rest : await withPort(rest, values);
+  const serving = new Serving(file, project, { worker, args, survives: command === 'dev' });
+  await (isFixed ? serving.once() : serving.follow());
+}
+
+/** Does what the command line says. */
+async function perform(args) {
+  const file = program();
+  const asked = read(args);
+  const { command, values, rest, worker, isSimple } = asked;
+  const plain = () => passOn(file, args.filter((arg) => arg !== '--no-watch'), { isServer: SERVERS.includes(command) });
+  const isOurs = ['serve', 'check', 'build'].includes(command) || (command === 'dev' && !existsSync('Cargo.toml'));
+  const project = isOurs && isSimple && !values['config-only'] ? projectOf(file, worker) : undefined;
+  if (!project) return plain();
+  if (command === 'dev') return serve(file, asked, project);
+  const mode = command === 'build' ? 'production' : 'development';
+  const bundled = await bundle(project, { mode, inOne: command === 'build' });
+  const more = command === 'build' ? programOf(values) : [];
+  if (!bundled.file) return command === 'build' ? passOn(file, [...args, ...more]) : plain();
+  if (command === 'serve') return serve(file, asked, project);
+  return passOn(file, [command, project.worker, '--bundle', bundled.file, ...rest, ...more]);
+}
+
+/** Runs the command to its end, and ends this process. */
+export async function run(args) {
+  try {
+    await perform(args);
+  } catch (error) {
+    const isKnown = error instanceof BuildError || error.message.startsWith('expected');
+    process.stderr.write(isKnown ? `${error.message}\n` : `${error.stack}\n`);
+    process.exit(2);
+  }
+}
