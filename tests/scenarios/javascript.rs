@@ -2,6 +2,7 @@
 //! kill, and what clients and code might try.
 
 mod fetching;
+mod npm;
 mod sockets;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,9 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { provided, rules } from './modules.js';
 import { relative } from './paths.js';
 
+/** Where bundles are. It has files only: folders in a folder of state are tenants'. */
+const folderOf = (project) => join(project.folder, '.dotdo/build');
+
 /** Extensions of modules that run as they are. */
 const SCRIPTS = ['.js', '.mjs'];
 
@@ -32,7 +35,7 @@ function optionsOf(project, mode) {
     input: project.main,
     cwd: project.folder,
     platform: 'browser',
-    logLevel: 'silent',
+    logLevel: 'warn',
     moduleTypes: { '.js': 'jsx', '.mjs': 'jsx', '.cjs': 'jsx' },
     tsconfig: tsconfig === undefined ? true : resolve(project.folder, tsconfig),
     resolve: {
@@ -50,11 +53,15 @@ function optionsOf(project, mode) {
 /** A bundle: its text, the map of that, and what it is made of. `mode` is the NODE_ENV. */
 async function made(project, mode) {
   const { rolldown } = await import('rolldown');
-  const seen = { modules: new Set(), packages: new Set() };
-  const folder = join(project.folder, '.dotdo/build');
+  const seen = { modules: new Set(), packages: new Set(), absent: [] };
+  const folder = folderOf(project);
   let build;
   try {
-    build = await rolldown({ ...optionsOf(project, mode), plugins: [recorder(seen), provided, rules(project)] });
+    // A package that is not there would stay an import.
+    const onLog = (_, log) => {
+      if (log.code === 'UNRESOLVED_IMPORT') seen.absent.push(log);
+    };
+    build = await rolldown({ ...optionsOf(project, mode), onLog, plugins: [recorder(seen), provided, rules(project)] });
     const { output } = await build.generate({
       format: 'esm',
       dir: folder,
@@ -65,6 +72,7 @@ async function made(project, mode) {
       sourcemap: 'hidden',
       sourcemapPathTransform: (source) => relative(project.folder, resolve(folder, source)),
     });
+    if (seen.absent.length) throw Object.assign(new Error('packages are absent'), { errors: seen.absent });
     const [chunk] = output;
     const { sourcesContent, ...map } = JSON.parse(chunk.map.toString());
     return { code: chunk.code, map: JSON.stringify(map), ...seen };
@@ -100,11 +108,10 @@ export async function bundle(project, { mode = 'development', inOne = false } = 
   const own = [...modules];
   if (isWhole({ modules, packages }) && !(inOne && own.length > 1)) return { modules: own };
   const hash = createHash('sha256').update(code).update(map).digest('hex').slice(0, 16);
-  const folder = join(project.folder, '.dotdo/build', hash);
-  mkdirSync(folder, { recursive: true });
-  write(join(folder, 'worker.js.map'), map);
-  const file = join(folder, 'worker.js');
-  write(file, `${code.trimEnd()}\n//# sourceMappingURL=worker.js.map\n`);
+  const file = join(folderOf(project), `worker-${hash}.js`);
+  mkdirSync(dirname(file), { recursive: true });
+  write(`${file}.map`, map);
+  write(file, `${code.trimEnd()}\n//# sourceMappingURL=${basename(file)}.map\n`);
   return { file, modules: own };
 }
 
@@ -116,15 +123,14 @@ function write(file, text) {
 
 /** Removes all bundles of a project but `kept`. */
 export function sweep(project, kept) {
-  const folder = join(project.folder, '.dotdo/build');
-  const name = kept && basename(dirname(kept));
+  const folder = folderOf(project);
   let found = [];
   try {
     found = readdirSync(folder);
   } catch {
-    return;
+    // There are none.
   }
-  for (const other of found) if (other !== name) rmSync(join(folder, other), { recursive: true, force: true });
+  for (const other of found) if (!kept || !other.startsWith(basename(kept))) rmSync(join(folder, other), { force: true });
 }
 
 /** What a server is started with besides its bundle, which may change without it. */

@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { BuildError, bundle } from './bundle.js';
 import { passOn } from './child.js';
+import { freePort } from './ports.js';
 import { program, programFor } from './program.js';
 import { projectOf } from './project.js';
-import { Serving, withPort } from './serve.js';
+import { Serving } from './serve.js';
 
 const text = { type: 'string' };
 const flag = { type: 'boolean' };
@@ -33,17 +34,22 @@ const OPTIONS = {
 /** Commands that run until they are told to stop. */
 const SERVERS = ['serve', 'dev', 'broker'];
 
-/** A command line: the command, its worker, its options, and its arguments without the worker and what only this command has. */
+/** The arguments of options, as they were given, but those of `left`. */
+function argumentsOf(tokens, left) {
+  return tokens.flatMap(({ kind, name, rawName, value, inlineValue }) => {
+    if (kind !== 'option' || left.includes(name)) return [];
+    if (value === undefined) return [rawName];
+    return inlineValue ? [`${rawName}${rawName.startsWith('--') ? '=' : ''}${value}`] : [rawName, value];
+  });
+}
+
+/** A command line: the command, its worker, and its options. */
 function read(args) {
   const isNamed = args.length > 0 && !args[0].startsWith('-');
   const command = isNamed ? args[0] : 'serve';
   const { values, positionals, tokens } = parseArgs({ args: isNamed ? args.slice(1) : args, options: OPTIONS, strict: false, allowPositionals: true, tokens: true });
-  const rest = tokens.flatMap((token) => {
-    if (token.kind !== 'option' || token.name === 'no-watch') return [];
-    if (token.value === undefined) return [token.rawName];
-    return token.inlineValue ? [`${token.rawName}${token.rawName.startsWith('--') ? '=' : ''}${token.value}`] : [token.rawName, token.value];
-  });
-  return { command, values, rest, worker: positionals[0], isSimple: positionals.length < 2 && !values.help && !values.version && values.bundle === undefined };
+  const isSimple = positionals.length < 2 && !values.help && !values.version && values.bundle === undefined;
+  return { command, values, tokens, worker: positionals[0], isSimple };
 }
 
 /** The program for what is built, where it is not this machine's. */
@@ -53,9 +59,17 @@ function programOf({ target, arch = process.arch, program: named }) {
   return found ? ['--program', found] : [];
 }
 
-async function serve(file, { command, values, rest, worker }, project) {
+/** The arguments of a server whose port stays the same when it is started again. */
+async function settled({ values: { port, host }, tokens }) {
+  const wanted = port ?? process.env.DOTDO_PORT ?? process.env.PORT;
+  const args = argumentsOf(tokens, ['no-watch', 'port']);
+  return wanted === undefined ? args : [...args, '--port', wanted === '0' ? String(await freePort(host)) : wanted];
+}
+
+async function serve(file, asked, project) {
+  const { command, values, worker } = asked;
   const isFixed = values['no-watch'] === true;
-  const args = isFixed ? rest : await withPort(rest, values);
+  const args = isFixed ? argumentsOf(asked.tokens, ['no-watch']) : await settled(asked);
   const serving = new Serving(file, project, { worker, args, survives: command === 'dev' });
   await (isFixed ? serving.once() : serving.follow());
 }
@@ -64,7 +78,7 @@ async function serve(file, { command, values, rest, worker }, project) {
 async function perform(args) {
   const file = program();
   const asked = read(args);
-  const { command, values, rest, worker, isSimple } = asked;
+  const { command, values, tokens, worker, isSimple } = asked;
   const plain = () => passOn(file, args.filter((arg) => arg !== '--no-watch'), { isServer: SERVERS.includes(command) });
   const isOurs = ['serve', 'check', 'build'].includes(command) || (command === 'dev' && !existsSync('Cargo.toml'));
   const project = isOurs && isSimple && !values['config-only'] ? projectOf(file, worker) : undefined;
@@ -75,7 +89,7 @@ async function perform(args) {
   const more = command === 'build' ? programOf(values) : [];
   if (!bundled.file) return command === 'build' ? passOn(file, [...args, ...more]) : plain();
   if (command === 'serve') return serve(file, asked, project);
-  return passOn(file, [command, project.worker, '--bundle', bundled.file, ...rest, ...more]);
+  return passOn(file, [command, project.worker, '--bundle', bundled.file, ...argumentsOf(tokens, []), ...more]);
 }
 
 /** Runs the command to its end, and ends this process. */

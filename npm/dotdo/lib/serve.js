@@ -3,7 +3,6 @@
 import { spawn } from 'node:child_process';
 import { BuildError, bundle, settingsOf, sweep } from './bundle.js';
 import { SIGNALS, endAs, ended, environment, stop } from './child.js';
-import { freePort } from './ports.js';
 import { projectOf, wrongWith } from './project.js';
 import { Watch } from './watch.js';
 
@@ -112,10 +111,4 @@ export class Serving {
     this.#running = undefined;
     return watch.changed(new AbortController().signal);
   }
-}
-
-/** The arguments of a server whose port stays the same when it is started again. */
-export async function withPort(args, { port, host }) {
-  const wanted = port ?? process.env.DOTDO_PORT ?? process.env.PORT;
-  return wanted === '0' ? [...args, '--port', String(await freePort(host))] : args;
 }
