@@ -1,6 +1,7 @@
 //! From an empty folder to a server that follows its sources, by npm alone.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use dotdo_tests::{Deadline, Npm, Process, scratch};
 use nix::sys::signal::Signal;
@@ -65,6 +66,15 @@ impl Serving {
     }
 }
 
+/// A new project as `npm create dotdo` makes it, with its packages.
+fn project(npm: &Npm, folder: &Path) -> PathBuf {
+    let create = format!("--package={}", npm.tarball("create-dotdo"));
+    npm.run(folder, &["npm", "exec", "--yes", &create, "--", "create-dotdo", "my-app"]);
+    let project = folder.join("my-app");
+    npm.run(&project, &["npm", "install", &npm.tarball("dotdo"), &npm.program()]);
+    project
+}
+
 /// Replaces a part of a file.
 fn edit(file: &Path, from: &str, to: &str) {
     let text = std::fs::read_to_string(file).expect("it is there");
@@ -75,10 +85,7 @@ fn edit(file: &Path, from: &str, to: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_project_of_npm_is_served_follows_its_sources_and_keeps_its_state() {
     let (npm, folder, http) = (Npm::packed(), scratch(), Client::new());
-    let create = format!("--package={}", npm.tarball("create-dotdo"));
-    npm.run(folder.path(), &["npm", "exec", "--yes", &create, "--", "create-dotdo", "my-app"]);
-    let project = folder.path().join("my-app");
-    npm.run(&project, &["npm", "install", &npm.tarball("dotdo"), &npm.program()]);
+    let project = project(&npm, folder.path());
     npm.run(&project, &["npm", "test"]);
     let said = npm.run(&project, &["npx", "dotdo", "check", "--json"]);
     let said: Value = serde_json::from_str(&said).expect("JSON");
@@ -109,23 +116,53 @@ async fn a_project_of_npm_is_served_follows_its_sources_and_keeps_its_state() {
     serving.says("uncaught ReferenceError: nowhere is not defined").await;
     serving.says("at fetch (src/index.ts:30:").await;
     edit(&source, ", changed: nowhere", "");
-    serving.answers(&http, get.clone(), &tea(2)).await;
+    serving.answers(&http, get, &tea(2)).await;
     serving.process.kill9();
     serving.is_gone(&http).await;
+    ends_and_builds(&npm, &project, &tea(3)).await;
+    base_is_like_on_workerd(&npm, &project).await;
+}
 
-    let serving = Serving::start(&npm, &project, &["serve", "--no-watch", "--port=0"]).await;
-    serving.answers(&http, post, &tea(3)).await;
+/// The state is there after a kill, the command ends as the program does, and what is built has all.
+async fn ends_and_builds(npm: &Npm, project: &Path, expected: &Value) {
+    let http = Client::new();
+    let serving = Serving::start(npm, project, &["serve", "--no-watch", "--port=0"]).await;
+    serving.answers(&http, reqwest::Method::POST, expected).await;
     serving.process.signal(Signal::SIGTERM);
     assert_eq!(serving.process.wait().code(), Some(0), "{}", serving.process.stderr());
     serving.is_gone(&http).await;
-    let mut refused = npm.command("node_modules/.bin/dotdo", &project);
+    let mut refused = npm.command("node_modules/.bin/dotdo", project);
     let refused = refused.args(["serve", "--storage=nonsense://"]).output().expect("it starts");
     assert_eq!(refused.status.code(), Some(2), "{refused:?}");
 
-    let built = npm.run(&project, &["npx", "dotdo", "build", "--target", "vercel", "--json"]);
+    let built = npm.run(project, &["npx", "dotdo", "build", "--target", "vercel", "--json"]);
     let built: Value = serde_json::from_str(&built).expect("JSON");
     let files = built["files"].as_array().expect("a list");
     for name in ["executable", "worker/worker.js", "worker/worker.js.map", "worker/wrangler.json"] {
         assert!(files.contains(&json!(format!("functions/index.func/{name}"))), "{files:?}");
     }
+}
+
+/// `DOBase` has the answers that `javascript/record` has written of workerd, and its types hold.
+async fn base_is_like_on_workerd(npm: &Npm, project: &Path) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/javascript");
+    std::fs::copy(folder.join("base.ts"), project.join("src/base.ts")).expect("it is writable");
+    npm.run(project, &["npx", "tsc"]);
+    let arguments = ["serve", "src/base.ts", "--no-watch", "--port=0", "--storage=memory://"];
+    let (http, serving) = (Client::new(), Serving::start(npm, project, &arguments).await);
+    let ask = |name: &str| {
+        let mut url = reqwest::Url::parse(&serving.base).expect("an address");
+        url.set_path(name);
+        let request = http.get(url);
+        async move { request.send().await.expect("an answer").json::<Value>().await.expect("JSON") }
+    };
+    let recorded = std::fs::read_to_string(folder.join("base.json")).expect("answers");
+    let expected: BTreeMap<String, Value> = serde_json::from_str(&recorded).expect("JSON");
+    let names = ask("names").await;
+    assert_eq!(names.as_array().map(Vec::len), Some(expected.len()), "run javascript/record again");
+    for (name, expected) in &expected {
+        assert_eq!(ask(name).await, *expected, "{name}");
+    }
+    serving.process.signal(Signal::SIGTERM);
+    serving.process.wait();
 }
