@@ -30,7 +30,8 @@ docker  The same with a Dockerfile
 lambda  A zip file for AWS Lambda, and a template for AWS SAM
 vercel  Vercel's Build Output; `vercel deploy --prebuilt` uploads it
 
-Variables of .dev.vars are left out: they are this machine's.
+Variables of .dev.vars are left out: they are this machine's. What the
+configuration requires as secrets is read from the environment there.
 
 Examples:
   dotdo build --target vercel

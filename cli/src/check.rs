@@ -45,7 +45,7 @@ impl Check {
             print(&said.to_string());
             return Ok(());
         }
-        let bundle = worker::load(&project)?;
+        let bundle = worker::load_to_serve(&project)?;
         // Without a configuration each class has one by its own name.
         let bindings: Vec<_> = project.bindings().into_iter().flatten().collect();
         if self.json {

@@ -70,6 +70,21 @@ fn beside() -> Option<PathBuf> {
     [CONFIG, MAIN].into_iter().map(|name| folder.join(name)).find(|file| file.is_file())
 }
 
+/// Loads a project that is to be served here.
+///
+/// # Errors
+///
+/// `Usage` when it can't be loaded, a setting is wrong, or a secret is not set.
+pub(crate) fn load_to_serve(project: &Project) -> Result<Bundle, Failure> {
+    match project.absent_secrets() {
+        [] => load(project),
+        absent => Err(Failure::Usage(format!(
+            "the worker needs the secrets {}: set them as environment variables, or in .dev.vars",
+            absent.join(", ")
+        ))),
+    }
+}
+
 /// Loads a project on this machine.
 ///
 /// # Errors

@@ -56,7 +56,7 @@ const WITHOUT_MEANING: &[&str] = &[
 ];
 
 /// What is read.
-const READ: &[&str] = &["main", "durable_objects", "migrations", "vars", "limits"];
+const READ: &[&str] = &["main", "durable_objects", "migrations", "vars", "limits", "secrets"];
 
 /// What a bundle is served with.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +66,8 @@ pub(crate) struct Config {
     /// The classes by the names of their bindings; `None`: every class has one, by its name.
     pub(crate) classes: Option<BTreeMap<String, String>>,
     pub(crate) vars: Map<String, Value>,
+    /// Secrets that the worker needs and that nobody has set.
+    pub(crate) absent: Vec<String>,
     /// Time for which an event may compute.
     pub(crate) time_max: Duration,
 }
@@ -84,6 +86,7 @@ impl Config {
             main: path.to_owned(),
             classes: None,
             vars: dev_vars(path.parent())?,
+            absent: Vec::new(),
             time_max: TIME_MAX_USUAL,
         })
     }
@@ -96,6 +99,7 @@ impl Config {
         Self::of(&settings, folder.unwrap_or(Path::new(".")))
             .and_then(|mut config| {
                 config.vars.extend(dev_vars(folder)?);
+                config.take_secrets(settings.get("secrets"), |name| std::env::var(name).ok())?;
                 Ok(config)
             })
             .map_err(|error| wrong(&error.message()))
@@ -122,8 +126,33 @@ impl Config {
             main: folder.join(main),
             classes: Some(bindings(settings.get("durable_objects"))?),
             vars,
+            absent: Vec::new(),
             time_max: time_max(settings.get("limits"))?,
         })
+    }
+}
+
+impl Config {
+    /// Takes the secrets that `setting` requires from the environment, if `.dev.vars` has not set them.
+    fn take_secrets(
+        &mut self,
+        setting: Option<&Value>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<()> {
+        let required = setting.and_then(|setting| setting.get("required"));
+        for name in required.and_then(Value::as_array).into_iter().flatten() {
+            let name = name.as_str().ok_or_else(|| {
+                Error::invalid("secrets.required: expected names of environment variables")
+            })?;
+            if self.vars.contains_key(name) {
+                continue;
+            }
+            match variable(name) {
+                Some(value) => _ = self.vars.insert(name.to_owned(), Value::String(value)),
+                None => self.absent.push(name.to_owned()),
+            }
+        }
+        Ok(())
     }
 }
 

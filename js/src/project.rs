@@ -65,6 +65,11 @@ impl Project {
         &self.settings
     }
 
+    /// The secrets that the configuration requires and that neither `.dev.vars` nor the environment has.
+    pub fn absent_secrets(&self) -> &[String] {
+        &self.config.absent
+    }
+
     /// The classes by the names of their bindings; `None` if every class has one, by its name.
     pub fn bindings(&self) -> Option<impl Iterator<Item = (&str, &str)>> {
         let bindings = self.config.classes.as_ref()?;

@@ -4,6 +4,7 @@
 mod fetching;
 mod npm;
 mod sockets;
+mod stacks;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

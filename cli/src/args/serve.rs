@@ -21,10 +21,12 @@ Examples:
                                       credentials, or R2_* for Cloudflare R2)
   dotdo --storage memory://           Keep nothing
   dotdo serve worker.js               Serve classes in JavaScript
-  dotdo serve wrangler.jsonc          And their configuration, which is found
-                                      without an argument where it is
+  dotdo serve wrangler.jsonc          And their configuration
 
   curl http://127.0.0.1:8787/do/hello/things  Query the object hello
+
+Without WORKER, it is that of the setting worker or of a wrangler file here; if
+there is neither, the built-in class.
 
 A setting without a flag is read from its environment variable, ./dotdo.toml or
 ~/.config/dotdo/config.toml. `dotdo settings` lists all settings.
@@ -68,8 +70,10 @@ impl ServeWorker {
     /// Serves until it is told to stop.
     #[cfg(feature = "javascript")]
     pub(crate) fn run(self) -> ExitCode {
-        let loaded =
-            self.named.project().and_then(|project| project.as_ref().map(worker::load).transpose());
+        let loaded = self
+            .named
+            .project()
+            .and_then(|project| project.as_ref().map(worker::load_to_serve).transpose());
         match loaded {
             Ok(None) => self.serve.run_on(built_in()),
             Ok(Some(bundle)) => {

@@ -74,3 +74,19 @@ fn what_is_not_here_is_refused_by_its_name() {
     let refused = Config::find(secret.path()).expect_err("no variable").message().to_owned();
     assert!(refused.contains(".dev.vars:2") && !refused.contains("secret\n"), "{refused}");
 }
+
+#[test]
+fn secrets_come_from_the_environment_unless_they_are_here() {
+    let text =
+        r#"{ "main": "worker.js", "secrets": { "required": ["HERE", "THERE", "NOWHERE"] } }"#;
+    let folder = written(&[("wrangler.jsonc", text), (".dev.vars", "HERE=file")]);
+    let mut config = Config::find(folder.path()).expect("it is read");
+    assert_eq!(config.absent, ["THERE", "NOWHERE"]);
+    config.absent.clear();
+    let settings = json!({ "required": ["HERE", "THERE", "NOWHERE"] });
+    let variable = |name: &str| (name != "NOWHERE").then(|| "environment".to_owned());
+    config.take_secrets(Some(&settings), variable).expect("names");
+    let expected = json!({ "HERE": "file", "THERE": "environment" });
+    assert_eq!((json!(config.vars), config.absent), (expected, vec!["NOWHERE".to_owned()]));
+    assert!(refusal(r#"{ "main": "w.js", "secrets": { "required": [1] } }"#).contains("names"));
+}
