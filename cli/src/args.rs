@@ -41,8 +41,10 @@ use crate::objects::verify::{self, Verify};
 /// The commands by subject, in the order of the help. Every command is in one group.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Serve", &["serve", "broker", "health", "settings", "config", "doctor"]),
-    ("Look", &["ls", "inspect", "sql", "tail", "diff", "verify"]),
-    ("Take and give", &["snapshot", "clone", "mv", "rm"]),
+    (
+        "Objects",
+        &["ls", "inspect", "sql", "tail", "diff", "verify", "snapshot", "clone", "mv", "rm"],
+    ),
     ("Account", &["login", "logout", "whoami", "token"]),
     ("Project", PROJECT),
 ];
