@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use dotdo_tests::{Deadline, Npm, Process, scratch};
+use dotdo_tests::{Deadline, Npm, Process, code_blocks, scratch};
 use nix::sys::signal::Signal;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -68,6 +68,12 @@ impl Serving {
 
 /// A new project as `npm create dotdo` makes it, with its packages.
 fn project(npm: &Npm, folder: &Path) -> PathBuf {
+    let blocks = code_blocks("docs/JAVASCRIPT.md");
+    assert_eq!(
+        blocks[0].text.trim(),
+        "npm create dotdo@latest my-app\ncd my-app\nnpm install\nnpm test\nnpx dotdo dev"
+    );
+    // The same from files instead of a registry.
     let create = format!("--package={}", npm.tarball("create-dotdo"));
     npm.run(folder, &["npm", "exec", "--yes", &create, "--", "create-dotdo", "my-app"]);
     let project = folder.join("my-app");
