@@ -6,6 +6,9 @@ import { SIGNALS, endAs, ended, environment, stop } from './child.js';
 import { projectOf, wrongWith } from './project.js';
 import { Watch } from './watch.js';
 
+/** What `dotdo dev` logs is for people, unless somebody has said otherwise. */
+const FOR_PEOPLE = { DOTDO_LOG_FORMAT: process.env.DOTDO_LOG_FORMAT || 'human' };
+
 const say = (text) => process.stderr.write(`dotdo: ${text}\n`);
 
 /** A server that follows its project. */
@@ -63,7 +66,7 @@ export class Serving {
     if (this.#server) await stop(this.#server);
     if (this.#asked) return;
     const args = ['serve', this.#project.worker, '--bundle', file, ...this.#args];
-    this.#server = spawn(this.#program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true, env: environment() });
+    this.#server = spawn(this.#program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true, env: environment(this.#survives ? FOR_PEOPLE : {}) });
     this.#running = key;
     sweep(this.#project, file);
   }

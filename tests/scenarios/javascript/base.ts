@@ -1,6 +1,8 @@
 // What `DOBase` does, case by case, bundled with its package. workerd's answers are in base.json
 // (`record` writes it), and are compared with those of dotdo.
 import { DOBase } from 'dotdo';
+import bytes from './base.bin';
+import words from './base.sql';
 
 interface Env {
   CASES: DurableObjectNamespace<Cases>;
@@ -151,6 +153,7 @@ const cases: Record<string, (object: Cases) => Promise<unknown>> = {
     await object.acquireFencingToken({ holdMs: -1 });
     return [object.icebergOptions, second, late, typeof (await object.acquireFencingToken())];
   },
+  'files are texts and data': async () => [words, [...new Uint8Array(bytes)], bytes instanceof ArrayBuffer],
   'error: an option of Iceberg': async (object) => object.configureIceberg({ checkpointIntervalMs: 0.5 }),
 };
 

@@ -152,7 +152,9 @@ async fn ends_and_builds(npm: &Npm, project: &Path, expected: &Value) {
 /// `DOBase` has the answers that `javascript/record` has written of workerd, and its types hold.
 async fn base_is_like_on_workerd(npm: &Npm, project: &Path) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/javascript");
-    std::fs::copy(folder.join("base.ts"), project.join("src/base.ts")).expect("it is writable");
+    for name in ["base.ts", "base.sql", "base.bin"] {
+        std::fs::copy(folder.join(name), project.join("src").join(name)).expect("it is writable");
+    }
     npm.run(project, &["npx", "tsc"]);
     let arguments = ["serve", "src/base.ts", "--no-watch", "--port=0", "--storage=memory://"];
     let (http, serving) = (Client::new(), Serving::start(npm, project, &arguments).await);
