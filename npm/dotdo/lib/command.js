@@ -83,6 +83,7 @@ async function perform(args) {
   const isOurs = ['serve', 'check', 'build'].includes(command) || (command === 'dev' && !existsSync('Cargo.toml'));
   const project = isOurs && isSimple && !values['config-only'] ? projectOf(file, worker) : undefined;
   if (!project) return plain();
+  if (project.settings.build?.command) process.stderr.write(`dotdo: build.command of the configuration is not run: run \`${project.settings.build.command}\` before\n`);
   if (command === 'dev') return serve(file, asked, project);
   const mode = command === 'build' ? 'production' : 'development';
   const bundled = await bundle(project, { mode, inOne: command === 'build' });
