@@ -126,7 +126,7 @@ pub mod commands {
     };
     pub use crate::credentials::TokenSource;
     pub use crate::doctor::{DatabaseCheck, MemoryLimit, Premises, StoreCheck, StoreLatencies};
-    pub use crate::fetching::FetchSettings;
+    pub use crate::fetching::{FetchSettings, WorkerSettings};
     pub use crate::health::{Health, health};
     pub use crate::login::LoginSettings;
     #[cfg(feature = "broker")]

@@ -14,6 +14,10 @@ use self::broker::Broker;
 use self::health::Health;
 use self::serve::{Serve, ServeWorker};
 use self::settings::Settings;
+#[cfg(feature = "javascript")]
+use crate::build::{self, Build};
+#[cfg(feature = "javascript")]
+use crate::check::{self, Check};
 use crate::config::{self, Config};
 use crate::deploy::{self, Deploy};
 use crate::dev::{self, Dev};
@@ -37,11 +41,19 @@ use crate::objects::verify::{self, Verify};
 /// The commands by subject, in the order of the help. Every command is in one group.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Serve", &["serve", "broker", "health", "settings", "config", "doctor"]),
-    ("Look", &["ls", "inspect", "sql", "tail", "diff", "verify"]),
-    ("Take and give", &["snapshot", "clone", "mv", "rm"]),
+    (
+        "Objects",
+        &["ls", "inspect", "sql", "tail", "diff", "verify", "snapshot", "clone", "mv", "rm"],
+    ),
     ("Account", &["login", "logout", "whoami", "token"]),
-    ("Project", &["new", "dev", "deploy", "completions", "man"]),
+    ("Project", PROJECT),
 ];
+
+/// What is about a project.
+#[cfg(feature = "javascript")]
+const PROJECT: &[&str] = &["new", "dev", "check", "build", "deploy", "completions", "man"];
+#[cfg(not(feature = "javascript"))]
+const PROJECT: &[&str] = &["new", "dev", "deploy", "completions", "man"];
 
 /// What follows the options in the help of `dotdo` itself.
 const HELP: &str = "\
@@ -90,6 +102,14 @@ enum Command {
     /// Build and serve the project here, again whenever it changes
     #[command(after_help = dev::HELP)]
     Dev(Dev),
+    /// Load a worker in JavaScript, and list its classes
+    #[cfg(feature = "javascript")]
+    #[command(after_help = check::HELP)]
+    Check(Check),
+    /// Write what a platform or a machine needs to serve a worker
+    #[cfg(feature = "javascript")]
+    #[command(after_help = build::HELP)]
+    Build(Build),
     /// Deploy to a platform, by the platform's own tool
     #[command(after_help = deploy::HELP)]
     Deploy(Deploy),
@@ -167,6 +187,10 @@ impl Cli {
             Command::Config(about) => report(about.run()),
             Command::Doctor(about) => report(about.run()),
             Command::Dev(about) => report(about.run()),
+            #[cfg(feature = "javascript")]
+            Command::Check(about) => report(about.run()),
+            #[cfg(feature = "javascript")]
+            Command::Build(about) => report(about.run()),
             Command::Deploy(about) => report(about.run()),
             Command::Ls(about) => report(about.run()),
             Command::Inspect(about) => report(about.run()),

@@ -16,6 +16,8 @@ mod tools;
 mod wanted;
 
 use std::path::Path;
+#[cfg(feature = "javascript")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -230,3 +232,25 @@ pub(crate) fn tools_of(platform: Option<&str>) -> Vec<Tool> {
 
 /// The names of the platforms.
 pub(crate) const PLATFORMS: [&str; platforms::NAMES.len()] = platforms::NAMES;
+
+/// The Dockerfile of a program that is compiled already, which is `out/bin/program`.
+#[cfg(feature = "javascript")]
+pub(crate) fn dockerfile() -> String {
+    image::without_build()
+}
+
+/// The certificate authorities of this machine, for an image.
+///
+/// # Errors
+///
+/// `Failed` when it has none.
+#[cfg(feature = "javascript")]
+pub(crate) fn authorities() -> Result<PathBuf, Failure> {
+    image::authorities()
+}
+
+/// The template of a function on AWS Lambda whose code is in `code`.
+#[cfg(feature = "javascript")]
+pub(crate) fn lambda_template(code: &str, architecture: &str) -> String {
+    platforms::lambda_template(code, architecture)
+}

@@ -78,6 +78,8 @@ fn help_is_as_in_the_snapshots_and_fits_two_screens() {
         ("config-list.txt", &["config", "list", "--help"]),
         ("doctor.txt", &["doctor", "--help"]),
         ("dev.txt", &["dev", "--help"]),
+        ("check.txt", &["check", "--help"]),
+        ("build.txt", &["build", "--help"]),
         ("deploy.txt", &["deploy", "--help"]),
         ("settings-lease.txt", &["settings", "lease"]),
     ] {

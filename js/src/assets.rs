@@ -87,11 +87,6 @@ impl Assets {
         self.config.binding.as_deref()
     }
 
-    /// The folder.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// The response to a client, if it is not the worker that answers.
     ///
     /// # Errors

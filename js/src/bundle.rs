@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::engine::Parts;
 use crate::machine::Machine;
 use crate::object::JsObject;
+use crate::project::Project;
 use crate::realms::Realms;
 use crate::source::Source;
 use crate::worker::Front;
@@ -39,6 +40,7 @@ pub struct Bundle {
     realms: Arc<Realms>,
     clock: Arc<dyn Clock>,
     classes: Vec<String>,
+    source: Arc<Source>,
 }
 
 /// What a bundle exports, as `describe` in `runtime/main.js` says.
@@ -66,11 +68,20 @@ impl Bundle {
     ///
     /// Those of [`Bundle::open`].
     pub fn open_on(path: &Path, machine: Machine) -> Result<Self> {
-        let config = Config::find(path)?;
+        Self::of(&Project::find(path)?, machine)
+    }
+
+    /// Loads the bundle of a project for `machine`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Bundle::open`].
+    pub fn of(project: &Project, machine: Machine) -> Result<Self> {
+        let config = &project.config;
         let source = Arc::new(Source::open(&config.main)?);
         let environment = serde_json::json!({ "vars": config.vars, "classes": config.classes, "assets": config.assets.as_ref().and_then(Assets::binding) });
         let parts = Parts {
-            source,
+            source: source.clone(),
             environment: environment.to_string(),
             time_max: config.time_max,
             assets: config.assets.clone(),
@@ -79,8 +90,8 @@ impl Bundle {
         let (realms, exported) = Realms::start(Arc::new(parts), machine)?;
         let exported: Exported = serde_json::from_str(&exported)
             .map_err(|cause| Error::internal(format!("the runtime describes a bundle: {cause}")))?;
-        let classes = checked(&config, exported)?;
-        Ok(Self { realms: Arc::new(realms), clock, classes })
+        let classes = checked(config, exported)?;
+        Ok(Self { realms: Arc::new(realms), clock, classes, source })
     }
 
     /// The classes.
@@ -89,6 +100,17 @@ impl Bundle {
             let (realms, class): (_, Arc<str>) = (self.realms.clone(), name.as_str().into());
             app.class(name, move || JsObject::new(realms.clone(), class.clone()))
         })
+    }
+
+    /// The names of the classes, in alphabetical order.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The modules that were read so far, by their names in the bundle's folder: the main one, then the
+    /// others.
+    pub fn modules(&self) -> Vec<(String, Arc<str>)> {
+        self.source.modules()
     }
 
     /// The worker in front of them. Without it, clients would reach the objects and their methods by

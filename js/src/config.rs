@@ -34,6 +34,8 @@ const WITHOUT_MEANING: &[&str] = &[
     "dev",
     "find_additional_modules",
     "first_party_worker",
+    "jsx_factory",
+    "jsx_fragment",
     "keep_names",
     "keep_vars",
     "legacy_env",
@@ -48,6 +50,7 @@ const WITHOUT_MEANING: &[&str] = &[
     "preview_urls",
     "route",
     "routes",
+    "rules",
     "send_metrics",
     "tsconfig",
     "upload_source_maps",
@@ -55,7 +58,8 @@ const WITHOUT_MEANING: &[&str] = &[
 ];
 
 /// What is read.
-const READ: &[&str] = &["main", "durable_objects", "migrations", "vars", "limits", "assets"];
+const READ: &[&str] =
+    &["main", "durable_objects", "migrations", "vars", "limits", "secrets", "assets"];
 
 /// What a bundle is served with.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,52 +71,47 @@ pub(crate) struct Config {
     pub(crate) vars: Map<String, Value>,
     /// The files in front of the worker.
     pub(crate) assets: Option<Assets>,
+    /// Secrets that the worker needs and that nobody has set.
+    pub(crate) absent: Vec<String>,
     /// Time for which an event may compute.
     pub(crate) time_max: Duration,
 }
 
 impl Config {
-    /// The configuration at `path`: a file of it, a folder that has one, or a worker without any.
+    /// The configuration at `path`: a file of it, a folder that has one, or a worker without any; in
+    /// `environment`, if one is named.
     ///
     /// # Errors
     ///
     /// `Invalid` when there is none, or it has what is not here.
-    pub(crate) fn find(path: &Path) -> Result<Self> {
-        if path.is_dir() {
-            let files = NAMES.iter().map(|name| path.join(name));
-            let found = files.into_iter().find(|file| file.is_file());
-            return Self::read(&found.ok_or_else(|| {
-                Error::invalid(format!(
-                    "expected one of {NAMES:?} in {}, found none",
-                    path.display()
-                ))
-            })?);
+    pub(crate) fn find(path: &Path, environment: Option<&str>) -> Result<Self> {
+        if let Some(file) = file_at(path)? {
+            return Self::read(&file, environment);
         }
-        match path.extension().and_then(|end| end.to_str()) {
-            Some("jsonc" | "json" | "toml") => Self::read(path),
-            _ => Ok(Self {
-                main: path.to_owned(),
-                classes: None,
-                vars: dev_vars(path.parent())?,
-                assets: None,
-                time_max: TIME_MAX_USUAL,
-            }),
+        if let Some(name) = environment {
+            return Err(Error::invalid(format!(
+                "expected a configuration with the environment {name:?}, got a worker without any"
+            )));
         }
+        Ok(Self {
+            main: path.to_owned(),
+            classes: None,
+            vars: dev_vars(path.parent(), None)?,
+            assets: None,
+            absent: Vec::new(),
+            time_max: TIME_MAX_USUAL,
+        })
     }
 
-    fn read(path: &Path) -> Result<Self> {
+    fn read(path: &Path, environment: Option<&str>) -> Result<Self> {
+        let settings = settings_of(path, environment)?;
         let wrong =
             |cause: &dyn std::fmt::Display| Error::invalid(format!("{}: {cause}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|cause| wrong(&cause))?;
-        let settings: Map<String, Value> = if path.extension().is_some_and(|end| end == "toml") {
-            toml::from_str(&text).map_err(|cause| wrong(&cause))?
-        } else {
-            serde_json::from_str(&without_comments(&text)).map_err(|cause| wrong(&cause))?
-        };
         let folder = path.parent();
         Self::of(&settings, folder.unwrap_or(Path::new(".")))
             .and_then(|mut config| {
-                config.vars.extend(dev_vars(folder)?);
+                config.vars.extend(dev_vars(folder, environment)?);
+                config.take_secrets(settings.get("secrets"), |name| std::env::var(name).ok())?;
                 Ok(config)
             })
             .map_err(|error| wrong(&error.message()))
@@ -140,9 +139,75 @@ impl Config {
             classes: Some(bindings(settings.get("durable_objects"))?),
             vars,
             assets: settings.get("assets").map(|assets| Assets::of(assets, folder)).transpose()?,
+            absent: Vec::new(),
             time_max: time_max(settings.get("limits"))?,
         })
     }
+}
+
+impl Config {
+    /// Takes the secrets that `setting` requires from the environment, if `.dev.vars` has not set them.
+    fn take_secrets(
+        &mut self,
+        setting: Option<&Value>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<()> {
+        let required = setting.and_then(|setting| setting.get("required"));
+        for name in required.and_then(Value::as_array).into_iter().flatten() {
+            let name = name.as_str().ok_or_else(|| {
+                Error::invalid("secrets.required: expected names of environment variables")
+            })?;
+            if self.vars.contains_key(name) {
+                continue;
+            }
+            match variable(name) {
+                Some(value) => _ = self.vars.insert(name.to_owned(), Value::String(value)),
+                None => self.absent.push(name.to_owned()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The file of the configuration at `path`: itself, or in that folder; `None` for a worker without any.
+///
+/// # Errors
+///
+/// `Invalid` when a folder has none.
+pub(crate) fn file_at(path: &Path) -> Result<Option<PathBuf>> {
+    if path.is_dir() {
+        let found = file_in(path);
+        return found.map(Some).ok_or_else(|| {
+            Error::invalid(format!("expected one of {NAMES:?} in {}, found none", path.display()))
+        });
+    }
+    let is_file = path
+        .extension()
+        .and_then(|end| end.to_str())
+        .is_some_and(|end| ["jsonc", "json", "toml"].contains(&end));
+    Ok(is_file.then(|| path.to_owned()))
+}
+
+/// The file of the configuration in `folder`, if it has one.
+pub(crate) fn file_in(folder: &Path) -> Option<PathBuf> {
+    NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
+}
+
+/// What the file of a configuration says, in `environment` if one is named.
+///
+/// # Errors
+///
+/// `Invalid` when it can't be read, or has no such environment.
+pub(crate) fn settings_of(file: &Path, environment: Option<&str>) -> Result<Map<String, Value>> {
+    let wrong =
+        |cause: &dyn std::fmt::Display| Error::invalid(format!("{}: {cause}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|cause| wrong(&cause))?;
+    let settings = if file.extension().is_some_and(|end| end == "toml") {
+        toml::from_str(&text).map_err(|cause| wrong(&cause))?
+    } else {
+        serde_json::from_str(&without_comments(&text)).map_err(|cause| wrong(&cause))?
+    };
+    environments::chosen(settings, environment).map_err(|error| wrong(&error.message()))
 }
 
 fn is_known(key: &str) -> bool {
@@ -203,9 +268,12 @@ fn time_max(setting: Option<&Value>) -> Result<Duration> {
     Ok(ms.min(TIME_MAX))
 }
 
-/// The variables in `.dev.vars`, if that is there: a line for each.
-fn dev_vars(folder: Option<&Path>) -> Result<Map<String, Value>> {
-    let path = folder.unwrap_or(Path::new(".")).join(".dev.vars");
+/// The variables in `.dev.vars`, if that is there: a line for each. An environment may have a file of
+/// its own, `.dev.vars.<name>`.
+fn dev_vars(folder: Option<&Path>, environment: Option<&str>) -> Result<Map<String, Value>> {
+    let folder = folder.unwrap_or(Path::new("."));
+    let own = environment.map(|name| folder.join(format!(".dev.vars.{name}")));
+    let path = own.filter(|own| own.is_file()).unwrap_or_else(|| folder.join(".dev.vars"));
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Map::new()),

@@ -133,7 +133,7 @@ impl Engine {
         let loading = Loading { context: &context, modules: &resolving };
         context.with(|ctx| host::install(&ctx, &bridge)).map_err(failed)?;
         loading.ours()?;
-        let exported = loading.bundle(parts)?;
+        let exported = loading.bundle(parts).map_err(|text| parts.source.shown(&text))?;
         let [dispatch, end_slice, rejection] = loading.entries()?;
         let rejection = Rc::new(RefCell::new(Some(rejection)));
         track_rejections(&runtime, &rejection);

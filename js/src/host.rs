@@ -29,6 +29,7 @@ use crate::engine::{self, is_out_of_memory};
 use crate::event::{Call, Effect, Failed, Fault, Operation, Outcome, Work as Undertaking};
 use crate::fetching::Fetch;
 use crate::limits::{BEGUN_BYTES_MAX, BEGUN_MAX, LOGGED_BYTES_MAX};
+use crate::source::Source;
 
 /// Work on the context of the object whose event runs.
 pub(crate) type Work = Box<dyn FnOnce(&mut Context) + Send>;
@@ -70,18 +71,20 @@ pub(crate) struct Bridge {
     /// WebSockets that events ask for which have not ended, by the events; with the instances.
     asked: RefCell<HashMap<u64, (u64, WebSocket)>>,
     random: Arc<dyn Random>,
+    source: Arc<Source>,
     out_of_memory: Cell<bool>,
     /// How many operations the slice has begun, and how many bytes they carry.
     begun: Cell<(usize, usize)>,
 }
 
 impl Bridge {
-    pub(crate) fn new(random: Arc<dyn Random>) -> Self {
+    pub(crate) fn new(random: Arc<dyn Random>, source: Arc<Source>) -> Self {
         Self {
             asking: RefCell::default(),
             effects: RefCell::default(),
             asked: RefCell::default(),
             random,
+            source,
             out_of_memory: Cell::new(false),
             begun: Cell::default(),
         }
@@ -185,7 +188,7 @@ impl Bridge {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        let text = &text[..end];
+        let text = &*self.source.shown(&text[..end]);
         let asking = self.asking.borrow();
         let object = asking.as_ref().map_or("", |asking| asking.object.as_str());
         match level {
@@ -212,7 +215,10 @@ impl Bridge {
         text: &str,
         body: Option<Vec<u8>>,
     ) -> std::result::Result<(), serde_json::Error> {
-        let outcome: Outcome = serde_json::from_str(text)?;
+        let mut outcome: Outcome = serde_json::from_str(text)?;
+        if let Some(failed) = &mut outcome.error {
+            failed.stack = self.source.shown(&failed.stack);
+        }
         let failed = outcome.error.as_ref();
         if failed.is_some_and(|failed| {
             failed.name == "InternalError" && is_out_of_memory(&failed.message)
@@ -328,8 +334,9 @@ fn operations<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> R
     host.set("cancel", Function::new(ctx.clone(), cancel)?)?;
     let function = bridge.clone();
     let reset = move |ctx: Ctx<'js>, instance: f64, text: String| {
-        let failed: Failed = serde_json::from_str(&text)
+        let mut failed: Failed = serde_json::from_str(&text)
             .map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))?;
+        failed.stack = function.source.shown(&failed.stack);
         function.add(Effect::Reset { instance: id(instance), failed });
         Ok::<_, rquickjs::Error>(())
     };

@@ -16,9 +16,11 @@ mod instance;
 mod limits;
 mod machine;
 mod object;
+mod project;
 mod realm;
 mod realms;
 mod source;
+mod sourcemap;
 mod under_way;
 mod wire;
 mod worker;
@@ -28,3 +30,4 @@ mod tests;
 
 pub use bundle::Bundle;
 pub use machine::Machine;
+pub use project::Project;

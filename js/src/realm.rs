@@ -54,7 +54,7 @@ impl Realm {
     ) -> Result<Self> {
         let (entries, events) = mpsc::channel();
         let run = move || {
-            let bridge = Rc::new(Bridge::new(random));
+            let bridge = Rc::new(Bridge::new(random, parts.source.clone()));
             match Engine::load(&parts, bridge.clone()) {
                 Ok((engine, exported)) => {
                     // Nobody may want to know.

@@ -11,6 +11,7 @@ use dotdo::engine::sync::Mutex;
 use dotdo::{Error, Result};
 
 use crate::limits::FILE_BYTES_MAX;
+use crate::sourcemap::{self, SourceMap};
 
 /// The files of one bundle.
 pub(crate) struct Source {
@@ -18,6 +19,8 @@ pub(crate) struct Source {
     folder: PathBuf,
     main: String,
     read: Mutex<BTreeMap<String, Arc<str>>>,
+    /// The source maps of modules that a stack has named; `None` where there is none to read.
+    maps: Mutex<BTreeMap<String, Option<Arc<SourceMap>>>>,
 }
 
 impl Source {
@@ -38,6 +41,7 @@ impl Source {
             folder: folder.to_owned(),
             main: name.to_owned(),
             read: Mutex::new(BTreeMap::new()),
+            maps: Mutex::new(BTreeMap::new()),
         };
         source.text(name).map_err(Error::invalid)?;
         Ok(source)
@@ -46,6 +50,15 @@ impl Source {
     /// The name of the main module.
     pub(crate) fn main(&self) -> &str {
         &self.main
+    }
+
+    /// The modules that were read so far, the main one first.
+    pub(crate) fn modules(&self) -> Vec<(String, Arc<str>)> {
+        let read = self.read.lock();
+        let mut modules: Vec<_> =
+            read.iter().map(|(name, text)| (name.clone(), text.clone())).collect();
+        modules.sort_by_key(|(name, _)| *name != self.main);
+        modules
     }
 
     /// The name of the module that the module `base` imports as `name`.
@@ -95,6 +108,38 @@ impl Source {
             .into();
         self.read.lock().insert(name.to_owned(), text.clone());
         Ok(text)
+    }
+
+    /// A text for the log, in which stacks name the places in the sources of this bundle.
+    pub(crate) fn shown(&self, text: &str) -> String {
+        let modules: Vec<(String, Arc<SourceMap>)> = sourcemap::modules_in(text)
+            .into_iter()
+            .filter_map(|module| Some((module.to_owned(), self.map(module)?)))
+            .collect();
+        if modules.is_empty() {
+            return text.to_owned();
+        }
+        sourcemap::at_sources(text, |name, line, column| {
+            let (_, map) = modules.iter().find(|(module, _)| module == name)?;
+            map.place(line, column)
+        })
+    }
+
+    /// The source map of a module that was read, if it has one.
+    fn map(&self, module: &str) -> Option<Arc<SourceMap>> {
+        if let Some(known) = self.maps.lock().get(module) {
+            return known.clone();
+        }
+        let text = self.read.lock().get(module).cloned()?;
+        let map = sourcemap::address_in(&text).and_then(|address| {
+            let bytes = sourcemap::inline(address).or_else(|| {
+                let name = self.resolve(module, &format!("./{address}")).ok()?;
+                self.load(&name).ok().map(String::into_bytes)
+            });
+            SourceMap::read(&bytes?).map(Arc::new)
+        });
+        self.maps.lock().insert(module.to_owned(), map.clone());
+        map
     }
 
     fn load(&self, name: &str) -> std::io::Result<String> {

@@ -73,6 +73,27 @@ pub(crate) fn node_packages(name: &str, manifest: &str, lock: &str) -> PathBuf {
     })
 }
 
+/// The folder of a cache of npm that has all packages of `manifest`, whose versions are exact, and what
+/// is known of them.
+///
+/// # Panics
+///
+/// When they can't be fetched, with what is missing.
+pub(crate) fn npm_cache(name: &str, manifest: &str) -> PathBuf {
+    let home = complete(name, manifest, |home| {
+        let _ = fs::remove_dir_all(home);
+        fs::create_dir_all(home.join("project")).expect("the build folder is writable");
+        fs::write(home.join("project/package.json"), manifest)
+            .expect("the build folder is writable");
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--cache"])
+            .arg(home.join("cache"))
+            .current_dir(home.join("project"));
+        run(&mut npm, "Node 20 or newer with npm, and a Node package index");
+    });
+    home.join("cache")
+}
+
 /// The folder of the tool `name` after `install`, which is only run when the build folder does not
 /// have it with these pins.
 fn complete(name: &str, pins: &str, install: impl FnOnce(&Path)) -> PathBuf {

@@ -65,3 +65,43 @@ async fn vercel_s_own_tool_takes_the_settings_the_secrets_and_the_program() {
     assert_eq!(executable & 0o111, 0o111, "it may be run");
     assert_eq!(files.len(), 3, "nothing else is published: {files:?}");
 }
+
+/// A worker in JavaScript with one class.
+const WORKER: &str = "import { DurableObject } from 'cloudflare:workers';
+export class Thing extends DurableObject {}
+export default { fetch() { return new Response('in front'); } };
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vercel_s_own_tool_takes_a_worker_that_was_built() {
+    let (vercel, cli) = (Vercel::start().await, Cli::new());
+    let path = vercel.log_in(cli.home());
+    let folder = cli.home().join("project");
+    std::fs::create_dir_all(&folder).expect("the home folder is writable");
+    std::fs::write(folder.join("worker.js"), WORKER).expect("the home folder is writable");
+    run(&cli, &["build", "--target", "vercel", "worker.js"]).await.ok();
+    for arguments in [
+        &["link", "--yes", "--project", "objects"][..],
+        &["deploy", "--prebuilt", "--prod", "--yes"],
+    ] {
+        let mut tool = tokio::process::Command::new("vercel");
+        tool.args(arguments).current_dir(&folder).env("PATH", &path).env("HOME", cli.home());
+        tool.env_remove("XDG_DATA_HOME")
+            .env("VERCEL_TELEMETRY_DISABLED", "1")
+            .env("NO_UPDATE_NOTIFIER", "1");
+        let output = tool.output().await.expect("the tool starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let deployment = vercel.sent("/deployments").await.pop().expect("it was deployed");
+    let files = deployment["files"].as_array().expect("a list");
+    let mut names: Vec<&str> = files.iter().filter_map(|file| file["file"].as_str()).collect();
+    names.sort_unstable();
+    let function = |name: &str| format!(".vercel/output/functions/index.func/{name}");
+    let expected = [
+        ".vercel/output/config.json".to_owned(),
+        function(".vc-config.json"),
+        function("executable"),
+        function("worker/worker.js"),
+    ];
+    assert_eq!(names, expected);
+}

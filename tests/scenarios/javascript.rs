@@ -2,7 +2,9 @@
 //! kill, and what clients and code might try.
 
 mod fetching;
+mod npm;
 mod sockets;
+mod stacks;
 mod streaming;
 
 use std::collections::BTreeMap;
@@ -33,7 +35,9 @@ async fn text(http: &Client, url: String) -> (StatusCode, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_bundle_works_as_documented() {
     let blocks = code_blocks("docs/JAVASCRIPT.md");
-    let [worker, commands] = &blocks[..] else { panic!("two blocks, not {blocks:?}") };
+    let at = blocks.iter().position(|block| block.intro.ends_with("`worker.js`:"));
+    let at = at.unwrap_or_else(|| panic!("no worker in {blocks:?}"));
+    let (worker, commands) = (&blocks[at], &blocks[at + 1]);
     assert_eq!((worker.language.as_str(), commands.language.as_str()), ("js", "sh"));
     assert_eq!(commands.text.trim(), "dotdo serve worker.js\ncurl http://127.0.0.1:8787/hello");
     let (folder, http) = (scratch(), Client::new());

@@ -89,6 +89,8 @@ pub(crate) struct Config {
     pub(crate) core_dumps: bool,
     /// The settings of the core.
     pub(crate) settings: Settings,
+    /// The worker in JavaScript that is served.
+    pub(crate) worker: Option<String>,
     /// Whether requests of classes in JavaScript reach addresses that are not public.
     pub(crate) fetch_private_networks: bool,
     /// Logins of the command line.
@@ -276,6 +278,7 @@ impl Default for Config {
             shutdown: Platform::Http.shutdown(),
             core_dumps: false,
             settings: Settings::default(),
+            worker: None,
             fetch_private_networks: false,
             login: Logins {
                 profile: Some(DEFAULT_PROFILE.to_owned()),

@@ -1,18 +1,16 @@
 //! `dotdo serve`.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-#[cfg(feature = "javascript")]
-use dotdo::commands::FetchSettings;
 use dotdo::{App, ServeOptions};
 use dotdo_builtin::Graph;
 
-#[cfg(not(feature = "javascript"))]
-use crate::failure::Failure;
+#[cfg(feature = "javascript")]
 use crate::failure::report;
 use crate::login;
+#[cfg(feature = "javascript")]
+use crate::worker::{self, Named};
 
 /// What follows the options in its help.
 pub(crate) const HELP: &str = "\
@@ -26,6 +24,9 @@ Examples:
   dotdo serve wrangler.jsonc          And their configuration
 
   curl http://127.0.0.1:8787/do/hello/things  Query the object hello
+
+Without WORKER, it is that of the setting worker or of a wrangler file here; if
+there is neither, the built-in class.
 
 A setting without a flag is read from its environment variable, ./dotdo.toml or
 ~/.config/dotdo/config.toml. `dotdo settings` lists all settings.
@@ -58,51 +59,51 @@ pub(crate) struct Serve {
 /// The arguments of the command `serve` when it is named.
 #[derive(Debug, Args)]
 pub(crate) struct ServeWorker {
-    /// Worker in JavaScript (.js, .mjs), its wrangler.jsonc, .json or .toml, or a folder that has one
-    /// [default: the built-in class]
-    #[arg(value_name = "WORKER")]
-    worker: Option<PathBuf>,
+    #[cfg(feature = "javascript")]
+    #[command(flatten)]
+    named: Named,
     #[command(flatten)]
     serve: Serve,
 }
 
 impl ServeWorker {
     /// Serves until it is told to stop.
+    #[cfg(feature = "javascript")]
     pub(crate) fn run(self) -> ExitCode {
-        match self.worker {
-            None => self.serve.run(),
-            Some(worker) => self.serve.run_worker(&worker),
+        let loaded = self
+            .named
+            .project()
+            .and_then(|project| project.as_ref().map(worker::load_to_serve).transpose());
+        match loaded {
+            Ok(None) => self.serve.run_on(built_in()),
+            Ok(Some(bundle)) => {
+                self.serve.run_on(dotdo::Serve::new(bundle.app()).gateway(bundle.gateway()))
+            }
+            Err(failure) => report(Err(failure)),
         }
+    }
+
+    /// Serves until it is told to stop.
+    #[cfg(not(feature = "javascript"))]
+    pub(crate) fn run(self) -> ExitCode {
+        self.serve.run_on(built_in())
     }
 }
 
+/// A server of the built-in class.
+fn built_in() -> dotdo::Serve {
+    dotdo::Serve::new(App::new().register::<Graph>())
+}
+
 impl Serve {
-    /// Serves the built-in class until it is told to stop.
+    /// Serves the worker that is here, or the built-in class, until it is told to stop.
     pub(crate) fn run(self) -> ExitCode {
-        self.run_on(dotdo::Serve::new(App::new().register::<Graph>()))
-    }
-
-    /// Serves a worker and its classes until it is told to stop.
-    #[cfg(feature = "javascript")]
-    fn run_worker(self, worker: &Path) -> ExitCode {
-        let opened =
-            FetchSettings::resolve().and_then(|FetchSettings { private_networks, .. }| {
-                let machine = dotdo_js::Machine { private_networks, ..Default::default() };
-                dotdo_js::Bundle::open_on(worker, machine)
-            });
-        match opened {
-            Ok(bundle) => self.run_on(dotdo::Serve::new(bundle.app()).gateway(bundle.gateway())),
-            Err(error) => report(Err(error.into())),
+        ServeWorker {
+            #[cfg(feature = "javascript")]
+            named: Named::default(),
+            serve: self,
         }
-    }
-
-    /// Refuses a worker, as this program was built without what runs one.
-    #[cfg(not(feature = "javascript"))]
-    fn run_worker(self, worker: &Path) -> ExitCode {
-        report(Err(Failure::Usage(format!(
-            "cannot serve {}: this program was built without the feature `javascript`",
-            worker.display()
-        ))))
+        .run()
     }
 
     fn run_on(self, serve: dotdo::Serve) -> ExitCode {

@@ -81,13 +81,7 @@ impl Image {
 
     /// An image of this program, which is compiled already.
     fn of_program(program: &Path) -> Result<Self, Failure> {
-        let authorities = AUTHORITIES.iter().map(PathBuf::from).find(|path| path.exists());
-        let authorities = authorities.ok_or_else(|| {
-            Failure::Failed(format!(
-                "the image needs certificate authorities, and this machine has none at {}; install the package ca-certificates",
-                AUTHORITIES[0]
-            ))
-        })?;
+        let authorities = authorities()?;
         let copy = |name: &str, of: PathBuf| File {
             path: format!("{ALONE}/out/{name}"),
             content: Content::CopyOf(of),
@@ -118,6 +112,21 @@ impl Image {
             .and(arguments)
             .and([&self.context])
     }
+}
+
+/// The certificate authorities of this machine.
+///
+/// # Errors
+///
+/// `Failed` when it has none.
+pub(super) fn authorities() -> Result<PathBuf, Failure> {
+    let found = AUTHORITIES.iter().map(PathBuf::from).find(|path| path.exists());
+    found.ok_or_else(|| {
+        Failure::Failed(format!(
+            "the image needs certificate authorities, and this machine has none at {}; install the package ca-certificates",
+            AUTHORITIES[0]
+        ))
+    })
 }
 
 /// The Dockerfile's last stage, with a program from the context instead of the one that another

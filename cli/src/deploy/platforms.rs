@@ -26,6 +26,9 @@ pub(super) const TABLE: [Row; 9] = [
     azure::ROW,
 ];
 
+#[cfg(feature = "javascript")]
+pub(super) use self::lambda::text_of as lambda_template;
+
 /// The names of the platforms.
 pub(crate) const NAMES: [&str; TABLE.len()] = {
     let mut names = [""; TABLE.len()];

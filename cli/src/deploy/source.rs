@@ -45,6 +45,13 @@ impl Source {
         if let Ok(text) = fs::read_to_string(folder.join("Cargo.toml")) {
             return project(folder, &text).map(Self::Project);
         }
+        // With the built-in class something else would be deployed than what is here.
+        let names = ["wrangler.jsonc", "wrangler.json", "wrangler.toml"];
+        if let Some(name) = names.iter().find(|name| folder.join(name).exists()) {
+            return Err(Failure::Usage(format!(
+                "expected a project in Rust, got {name}: `npx dotdo build --target vercel` (lambda, docker) writes what the platform's own tool deploys; docs/JAVASCRIPT.md has the commands"
+            )));
+        }
         let program = std::env::current_exe()
             .map_err(|cause| Failure::of("can't find this program's own file", cause))?;
         Ok(Self::Program(program))
@@ -174,6 +181,12 @@ mod tests {
             let failure = source(&[("Cargo.toml", manifest)]).expect_err(why);
             assert!(failure.message().contains(why), "{}", failure.message());
         }
+    }
+
+    #[test]
+    fn a_worker_in_javascript_is_not_taken_for_the_built_in_class() {
+        let failure = source(&[("wrangler.toml", "")]).expect_err("another command builds it");
+        assert!(failure.message().contains("dotdo build --target"), "{}", failure.message());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Commands that read and write settings, check a machine and deploy, through the real binary.
 
+mod build;
 mod config;
 mod deploy;
 mod dev;

@@ -14,7 +14,7 @@ fn written(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn refusal(text: &str) -> String {
     let folder = written(&[("wrangler.jsonc", text)]);
-    Config::find(folder.path()).expect_err(text).message().to_owned()
+    Config::find(folder.path(), None).expect_err(text).message().to_owned()
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn all_three_forms_say_the_same() {
     let vars = "# secrets\nTOKEN = \"abc = d\"\n\nLIMIT=6\n";
     let one = written(&[("wrangler.jsonc", jsonc), (".dev.vars", vars)]);
     let other = written(&[("wrangler.toml", toml), (".dev.vars", vars)]);
-    let config = Config::find(one.path()).expect("it is read");
+    let config = Config::find(one.path(), None).expect("it is read");
     assert_eq!(config.main, one.path().join("dist/worker.js"));
     assert_eq!(config.classes, Some(BTreeMap::from([("ROOM".to_owned(), "Room".to_owned())])));
     assert_eq!(config.time_max, Duration::from_millis(50));
@@ -41,7 +41,7 @@ fn all_three_forms_say_the_same() {
         Value::Object(config.vars.clone()),
         json!({ "URL": "https://example.com/*not a comment*/", "LIMIT": "6", "TOKEN": "abc = d" })
     );
-    let same = Config::find(&other.path().join("wrangler.toml")).expect("it is read");
+    let same = Config::find(&other.path().join("wrangler.toml"), None).expect("it is read");
     assert_eq!(Config { main: config.main.clone(), ..same }, config);
 }
 
@@ -71,6 +71,22 @@ fn what_is_not_here_is_refused_by_its_name() {
     }
     let secret =
         written(&[("wrangler.json", r#"{"main": "a.js"}"#), (".dev.vars", "A=b\nsecret\n")]);
-    let refused = Config::find(secret.path()).expect_err("no variable").message().to_owned();
+    let refused = Config::find(secret.path(), None).expect_err("no variable").message().to_owned();
     assert!(refused.contains(".dev.vars:2") && !refused.contains("secret\n"), "{refused}");
+}
+
+#[test]
+fn secrets_come_from_the_environment_unless_they_are_here() {
+    let text =
+        r#"{ "main": "worker.js", "secrets": { "required": ["HERE", "THERE", "NOWHERE"] } }"#;
+    let folder = written(&[("wrangler.jsonc", text), (".dev.vars", "HERE=file")]);
+    let mut config = Config::find(folder.path(), None).expect("it is read");
+    assert_eq!(config.absent, ["THERE", "NOWHERE"]);
+    config.absent.clear();
+    let settings = json!({ "required": ["HERE", "THERE", "NOWHERE"] });
+    let variable = |name: &str| (name != "NOWHERE").then(|| "environment".to_owned());
+    config.take_secrets(Some(&settings), variable).expect("names");
+    let expected = json!({ "HERE": "file", "THERE": "environment" });
+    assert_eq!((json!(config.vars), config.absent), (expected, vec!["NOWHERE".to_owned()]));
+    assert!(refusal(r#"{ "main": "w.js", "secrets": { "required": [1] } }"#).contains("names"));
 }

@@ -2,7 +2,7 @@
 
 use dotdo_core::is_class_name;
 
-use super::web_address;
+use super::{any, web_address};
 use crate::config::Forwarding;
 use crate::config::setting::{Kind, Setting, number, secret, text};
 use crate::platforms::Platform;
@@ -96,6 +96,14 @@ pub(super) static SERVER: &[Setting] = &[
         "Class for requests that do not name one. The default is the first class of the program.",
     )
     .with_aliases(&["DEFAULT_DO_CLASS"]),
+    Setting::new(
+        "worker",
+        text!("a file or a folder", any, worker),
+        "Worker in JavaScript that `dotdo serve` serves if its command line names none: a bundle \
+         (`.js`, `.mjs`), its `wrangler.jsonc`, `.json` or `.toml`, or a folder that has one. The \
+         default is `worker/wrangler.json` beside the program's own file, then the `wrangler` file in \
+         the working directory, then the built-in class.",
+    ),
     Setting::new(
         "storage",
         text!(

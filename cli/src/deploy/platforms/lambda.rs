@@ -86,6 +86,16 @@ fn plan(wanted: &Wanted) -> Result<Plan, Failure> {
 
 /// The template, for a program in another folder.
 fn template(folder: &str) -> File {
-    let text = TEXT.replace("../../target/lambda/dotdo/", folder);
-    File::text(TEMPLATE, text)
+    File::text(TEMPLATE, of_code(folder))
+}
+
+/// The template's text, for code in another place.
+fn of_code(code: &str) -> String {
+    TEXT.replace("../../target/lambda/dotdo/", code)
+}
+
+/// The template's text, for code in another place that was built for `architecture`.
+#[cfg(feature = "javascript")]
+pub(in crate::deploy) fn text_of(code: &str, architecture: &str) -> String {
+    of_code(code).replace("    Default: arm64\n", &format!("    Default: {architecture}\n"))
 }

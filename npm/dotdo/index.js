@@ -1,0 +1,2 @@
+export { DOBase } from './base/base.js';
+export { BaseError } from './base/errors.js';

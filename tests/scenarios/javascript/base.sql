@@ -1,0 +1,2 @@
+-- A text with `marks` and ${names}.
+SELECT 'grüße';
