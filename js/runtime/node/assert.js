@@ -1,7 +1,7 @@
 // The module `node:assert`.
 import { AssertionError } from 'dotdo:node/assert/error';
 import { checkFunction, coded, invalidType, invalidValue } from 'dotdo:node/errors';
-import { isDeepEqual, isDeepStrictEqual } from 'dotdo:node/util/equal';
+import { isDeepStrictEqual } from 'dotdo:node/util/equal';
 import { inspect } from 'dotdo:node/util/inspect';
 import { isNativeError, isRegExp } from 'node:util/types';
 
@@ -43,16 +43,15 @@ const comparing = (operator, holds) => function (actual, expected, message) {
   if (arguments.length < 2) throw missingValues();
   if (!holds(actual, expected)) failing({ actual, expected, operator }, message);
 };
-// What `==` says, and NaN is NaN.
-const loosely = (one, other) => one == other || (Number.isNaN(one) && Number.isNaN(other));
-export const equal = comparing('==', loosely);
-export const notEqual = comparing('!=', (one, other) => !loosely(one, other));
 export const strictEqual = comparing('strictEqual', Object.is);
 export const notStrictEqual = comparing('notStrictEqual', (one, other) => !Object.is(one, other));
-export const deepEqual = comparing('deepEqual', isDeepEqual);
-export const notDeepEqual = comparing('notDeepEqual', (one, other) => !isDeepEqual(one, other));
 export const deepStrictEqual = comparing('deepStrictEqual', isDeepStrictEqual);
 export const notDeepStrictEqual = comparing('notDeepStrictEqual', (one, other) => !isDeepStrictEqual(one, other));
+// On Cloudflare there is no loose way to compare.
+export const equal = strictEqual;
+export const notEqual = notStrictEqual;
+export const deepEqual = deepStrictEqual;
+export const notDeepEqual = notDeepStrictEqual;
 
 /** Whether `actual` has all that `expected` has. */
 function hasAll(actual, expected) {
