@@ -10,9 +10,20 @@ function load(module) {
   return loaded.get(module);
 }
 
+/** The names of Node's modules that are here. */
+export const builtinModules = host.nodeModules;
+
+/** A module of Node's, or `undefined` if it is not here. */
+export function builtin(name) {
+  return builtin.has(name) ? load(`node:${String(name).replace(/^node:/, '')}`).default : undefined;
+}
+
+builtin.has = (name) => builtinModules.includes(String(name).replace(/^node:/, ''));
+
 export const streams = () => load('dotdo:streams');
 export const forms = () => load('dotdo:forms');
 export const subtle = () => load('dotdo:subtle');
+export const performanceTimeline = () => load('node:perf_hooks').timeline;
 
 /** Whether `value` is of this class of a module, which it can't be if that was not loaded. */
 const isOf = (module, name, value) => loaded.has(module) && value instanceof loaded.get(module)[name];
@@ -29,4 +40,7 @@ const STREAMS = [
 ];
 
 /** Names in the globals, and where they are. */
-export const LAZY = new Map([...STREAMS.map((name) => [name, streams]), ...['Blob', 'File', 'FormData'].map((name) => [name, forms]), ['CryptoKey', subtle]]);
+export const LAZY = new Map([
+  ...STREAMS.map((name) => [name, streams]), ...['Blob', 'File', 'FormData'].map((name) => [name, forms]), ['CryptoKey', subtle],
+  ['Buffer', () => builtin('node:buffer')], ['process', () => ({ process: builtin('node:process') })],
+]);

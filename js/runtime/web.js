@@ -1,7 +1,7 @@
 // The web's interfaces, as far as they are whole: bodies are read at once, and have no streams.
 import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { structuredClone } from 'dotdo:clone';
-import { forms, isBlob, isForm, isStream, LAZY, streams, subtle } from 'dotdo:lazy';
+import { forms, isBlob, isForm, isStream, LAZY, performanceTimeline, streams, subtle } from 'dotdo:lazy';
 import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from 'dotdo:sockets';
 import { AbortController, AbortSignal, CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent } from 'dotdo:events';
 import { clearTimeout, scheduler, setImmediate, setInterval, setTimeout } from 'dotdo:timers';
@@ -684,6 +684,7 @@ function refuseEvaluation() {
       refuse();
     };
     Refusing.prototype = prototype;
+    Object.defineProperty(Refusing, 'name', { value: prototype.constructor.name });
     Object.defineProperty(prototype, 'constructor', { value: Refusing, configurable: true });
     if (prototype === Function.prototype) define('Function', Refusing);
   }
@@ -694,6 +695,30 @@ function define(name, value) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 }
 
+
+class Performance {
+  get timeOrigin() {
+    return 0;
+  }
+
+  now() {
+    return host.now();
+  }
+
+  toJSON() {
+    return { timeOrigin: this.timeOrigin };
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'Performance';
+  }
+}
+for (const name of [
+  'clearMarks', 'clearMeasures', 'clearResourceTimings', 'eventLoopUtilization', 'getEntries', 'getEntriesByName', 'getEntriesByType', 'mark', 'measure', 'timerify',
+]) {
+  Performance.prototype[name] = (...values) => performanceTimeline()[name](...values);
+}
+const performance = new Performance();
 
 const ABSENT_CLASSES = [
   'BroadcastChannel', 'CompressionStream', 'DecompressionStream', 'EventSource', 'HTMLRewriter', 'MessageChannel', 'URLPattern',
@@ -730,8 +755,9 @@ export function install(more) {
     define(name, new Proxy({}, { get: (_, member) => (typeof member === 'symbol' ? undefined : missing(`${name}.${member}`)) }));
   }
   define('self', globalThis);
+  define('global', globalThis);
   define('Date', standDate());
-  define('performance', { timeOrigin: 0, now: () => host.now() });
+  define('performance', performance);
   Object.defineProperty(Math, 'random', { value: random, writable: true, configurable: true });
   refuseEvaluation();
 }

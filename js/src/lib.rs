@@ -15,6 +15,7 @@ mod id;
 mod instance;
 mod limits;
 mod machine;
+mod modules;
 mod object;
 mod project;
 mod realm;

@@ -61,6 +61,11 @@ impl Source {
         modules
     }
 
+    /// Whether a module that was read has `text` in it.
+    pub(crate) fn mentions(&self, text: &str) -> bool {
+        self.read.lock().values().any(|module| module.contains(text))
+    }
+
     /// The name of the module that the module `base` imports as `name`.
     ///
     /// # Errors
@@ -70,7 +75,7 @@ impl Source {
         if !name.starts_with("./") && !name.starts_with("../") {
             return Err(format!(
                 "{base} imports {name:?}, which is not in the bundle; a bundler puts packages into it (rolldown, esbuild), \
-                 and of Cloudflare's modules there is cloudflare:workers"
+                 and of Cloudflare's modules there are cloudflare:workers and cloudflare:email"
             ));
         }
         let mut parts: Vec<&str> = base.split('/').collect();
@@ -187,7 +192,6 @@ mod tests {
             ("./link.js", "outside of the bundle's folder"),
             ("./b.ts", "ends in .js or .mjs"),
             ("hono", "a bundler"),
-            ("node:fs", "not in the bundle"),
             ("/etc/passwd", "not in the bundle"),
             ("./nowhere.js", "cannot read the module nowhere.js"),
         ] {
