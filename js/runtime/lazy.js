@@ -13,6 +13,8 @@ function load(module) {
 export const streams = () => load('dotdo:streams');
 export const forms = () => load('dotdo:forms');
 export const subtle = () => load('dotdo:subtle');
+export const digestStream = () => load('dotdo:crypto/stream');
+export const compression = () => load('dotdo:compression');
 
 /** Whether `value` is of this class of a module, which it can't be if that was not loaded. */
 const isOf = (module, name, value) => loaded.has(module) && value instanceof loaded.get(module)[name];
@@ -29,4 +31,4 @@ const STREAMS = [
 ];
 
 /** Names in the globals, and where they are. */
-export const LAZY = new Map([...STREAMS.map((name) => [name, streams]), ...['Blob', 'File', 'FormData'].map((name) => [name, forms]), ['CryptoKey', subtle]]);
+export const LAZY = new Map([...STREAMS.map((name) => [name, streams]), ...['Blob', 'File', 'FormData'].map((name) => [name, forms]), ['CryptoKey', subtle], ['CompressionStream', compression], ['DecompressionStream', compression]]);

@@ -1,7 +1,7 @@
 // The web's interfaces, as far as they are whole: bodies are read at once, and have no streams.
 import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { structuredClone } from 'dotdo:clone';
-import { forms, isBlob, isForm, isStream, LAZY, streams, subtle } from 'dotdo:lazy';
+import { forms, isBlob, isForm, isStream, LAZY, streams, digestStream, subtle } from 'dotdo:lazy';
 import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from 'dotdo:sockets';
 import { AbortController, AbortSignal, CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent } from 'dotdo:events';
 import { clearTimeout, scheduler, setImmediate, setInterval, setTimeout } from 'dotdo:timers';
@@ -649,6 +649,9 @@ export const crypto = {
   get subtle() {
     return subtle().subtle;
   },
+  get DigestStream() {
+    return digestStream().DigestStream;
+  },
 };
 
 /** The time of the event that runs: it stands still meanwhile, as on Cloudflare. */
@@ -696,7 +699,7 @@ function define(name, value) {
 
 
 const ABSENT_CLASSES = [
-  'BroadcastChannel', 'CompressionStream', 'DecompressionStream', 'EventSource', 'HTMLRewriter', 'MessageChannel', 'URLPattern',
+  'BroadcastChannel', 'EventSource', 'HTMLRewriter', 'MessageChannel', 'URLPattern',
 ];
 
 export function install(more) {

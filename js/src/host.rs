@@ -4,10 +4,13 @@
 //! Promises: code gets at an object's state in that object's own events only; time and randomness
 //! are those of the core.
 
+mod bytes;
+mod compression;
 mod crypto;
 mod names;
 pub(crate) mod sockets;
 mod storage;
+mod texts;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -232,7 +235,9 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> Result<()> {
     let host = Object::new(ctx.clone())?;
     events(ctx, &host, bridge)?;
     names::install(ctx, &host, bridge)?;
-    crypto::install(ctx, &host)?;
+    crypto::install(ctx, &host, bridge)?;
+    compression::install(ctx, &host)?;
+    texts::install(ctx, &host)?;
     storage::install(ctx, &host, bridge)?;
     sockets::install(ctx, &host, bridge)?;
     ctx.globals().set("__dotdo", host)
