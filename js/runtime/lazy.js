@@ -10,6 +10,15 @@ function load(module) {
   return loaded.get(module);
 }
 
+/** The names of Node's modules that are here. */
+export const builtinModules = host.nodeModules;
+
+/** A module of Node's, or `undefined` if it is not here. */
+export function builtin(name) {
+  const short = String(name).replace(/^node:/, '');
+  return builtinModules.includes(short) ? load(`node:${short}`).default : undefined;
+}
+
 export const streams = () => load('dotdo:streams');
 export const forms = () => load('dotdo:forms');
 export const subtle = () => load('dotdo:subtle');
@@ -31,4 +40,8 @@ const STREAMS = [
 ];
 
 /** Names in the globals, and where they are. */
-export const LAZY = new Map([...STREAMS.map((name) => [name, streams]), ...['Blob', 'File', 'FormData'].map((name) => [name, forms]), ['CryptoKey', subtle], ['CompressionStream', compression], ['DecompressionStream', compression]]);
+export const LAZY = new Map([
+  ...STREAMS.map((name) => [name, streams]), ...['Blob', 'File', 'FormData'].map((name) => [name, forms]), ['CryptoKey', subtle],
+  ...['CompressionStream', 'DecompressionStream'].map((name) => [name, compression]),
+  ['Buffer', () => builtin('node:buffer')], ['process', () => ({ process: builtin('node:process') })],
+]);

@@ -1,4 +1,5 @@
 // Where Rust enters: each event runs until nothing is left to do, and says how it ended.
+import { context } from 'dotdo:context';
 import { binary, host } from 'dotdo:host';
 import { install, Response } from 'dotdo:web';
 import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
@@ -66,6 +67,7 @@ async function front(event, body) {
 
 export function dispatch(text, body) {
   const event = parse(text);
+  context.current = undefined;
   forget(event.gone ?? []);
   // A request to the worker has one number in all its events, and an object one in memory.
   enter(event.instance ?? event.event);

@@ -1,4 +1,5 @@
 // Timers: Rust waits, and the end of each wait is an event.
+import { context, within } from 'dotdo:context';
 import { host } from 'dotdo:host';
 import { nextOperation, owner } from 'dotdo:operations';
 
@@ -18,7 +19,7 @@ function set(work, delay, values, repeats) {
   if (timers.size >= TIMERS_MAX) throw new Error(`expected at most ${TIMERS_MAX} timers at a time, got more`);
   owners.set(owner, timers);
   const number = Number(delay);
-  const timer = { id: nextOperation(), work, values, ms: number > 0 ? Math.min(Math.floor(number), DELAY_MAX) : 0, repeats };
+  const timer = { id: nextOperation(), work, values, ms: number > 0 ? Math.min(Math.floor(number), DELAY_MAX) : 0, repeats, frame: context.current };
   begin(timers, timer);
   return new Timeout(timer.id);
 }
@@ -92,7 +93,7 @@ export function ring(operation) {
   if (first.repeats) begin(timers, first);
   else if (!timers.size) owners.delete(owner);
   try {
-    first.work.apply(globalThis, first.values);
+    within(first.frame, first.work, globalThis, first.values);
   } catch (error) {
     host.log('error', `uncaught in a timer: ${error?.stack ? `${error}\n${error.stack}` : error}`);
   }

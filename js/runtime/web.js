@@ -687,6 +687,7 @@ function refuseEvaluation() {
       refuse();
     };
     Refusing.prototype = prototype;
+    Object.defineProperty(Refusing, 'name', { value: prototype.constructor.name });
     Object.defineProperty(prototype, 'constructor', { value: Refusing, configurable: true });
     if (prototype === Function.prototype) define('Function', Refusing);
   }
@@ -733,6 +734,7 @@ export function install(more) {
     define(name, new Proxy({}, { get: (_, member) => (typeof member === 'symbol' ? undefined : missing(`${name}.${member}`)) }));
   }
   define('self', globalThis);
+  define('global', globalThis);
   define('Date', standDate());
   define('performance', { timeOrigin: 0, now: () => host.now() });
   Object.defineProperty(Math, 'random', { value: random, writable: true, configurable: true });

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rquickjs::function::Function;
-use rquickjs::loader::{ImportAttributes, Loader, Resolver};
-use rquickjs::module::{Declared, Module};
+use rquickjs::module::Module;
+use rquickjs::promise::PromiseHookType;
 use rquickjs::{
     CatchResultExt, CaughtError, Context, Ctx, Error, Object, Persistent, Runtime, TypedArray,
     Value,
@@ -20,50 +20,8 @@ use rquickjs::{
 use crate::event::{Effect, Fault};
 use crate::host::{self, Bridge};
 use crate::limits::{LOAD_TIME_MAX, MEMORY_BYTES_MAX, STACK_BYTES_MAX};
+use crate::modules::Modules;
 use crate::source::Source;
-
-/// Our own modules, which a bundle can't import; the first is what Rust enters by.
-const OURS: &[(&str, &str)] = &[
-    ("dotdo:main", include_str!("../runtime/main.js")),
-    ("dotdo:host", include_str!("../runtime/host.js")),
-    ("dotdo:events", include_str!("../runtime/events.js")),
-    ("dotdo:clone", include_str!("../runtime/clone.js")),
-    ("dotdo:sockets", include_str!("../runtime/sockets.js")),
-    ("dotdo:web", include_str!("../runtime/web.js")),
-    ("dotdo:environment", include_str!("../runtime/environment.js")),
-    ("dotdo:lazy", include_str!("../runtime/lazy.js")),
-    ("dotdo:forms", include_str!("../runtime/forms.js")),
-    ("dotdo:subtle", include_str!("../runtime/subtle.js")),
-    ("dotdo:crypto/aes", include_str!("../runtime/crypto/aes.js")),
-    ("dotdo:crypto/curves", include_str!("../runtime/crypto/curves.js")),
-    ("dotdo:crypto/der", include_str!("../runtime/crypto/der.js")),
-    ("dotdo:crypto/keys", include_str!("../runtime/crypto/keys.js")),
-    ("dotdo:crypto/rsa", include_str!("../runtime/crypto/rsa.js")),
-    ("dotdo:crypto/secrets", include_str!("../runtime/crypto/secrets.js")),
-    ("dotdo:crypto/stream", include_str!("../runtime/crypto/stream.js")),
-    ("dotdo:compression", include_str!("../runtime/compression.js")),
-    ("dotdo:streams", include_str!("../runtime/streams.js")),
-    ("dotdo:streams/base", include_str!("../runtime/streams/base.js")),
-    ("dotdo:streams/readable", include_str!("../runtime/streams/readable.js")),
-    ("dotdo:streams/writable", include_str!("../runtime/streams/writable.js")),
-    ("dotdo:operations", include_str!("../runtime/operations.js")),
-    ("dotdo:rpc", include_str!("../runtime/rpc.js")),
-    ("dotdo:storage", include_str!("../runtime/storage.js")),
-    ("dotdo:timers", include_str!("../runtime/timers.js")),
-    ("dotdo:objects", include_str!("../runtime/objects.js")),
-    ("dotdo:workers", include_str!("../runtime/workers.js")),
-];
-
-/// The text of the module `name`, if it is one of ours.
-pub(crate) fn ours(name: &str) -> Option<&'static str> {
-    OURS.iter().find(|(ours, _)| *ours == name).map(|(_, text)| *text)
-}
-
-/// The beginning of their names.
-const OUR_SCHEME: &str = "dotdo:";
-
-/// What Cloudflare calls one of them.
-const WORKERS: (&str, &str) = ("cloudflare:workers", "dotdo:workers");
 
 type Entry = Persistent<Function<'static>>;
 
@@ -78,6 +36,8 @@ pub(crate) struct Engine {
     deadline: Rc<Deadline>,
     bridge: Rc<Bridge>,
     time_max: Duration,
+    /// Whether QuickJS tells of promises.
+    tracks_promises: Cell<bool>,
 }
 
 /// When an event has to end, which QuickJS asks about all the time.
@@ -122,7 +82,7 @@ impl Engine {
         let runtime = Runtime::new().map_err(failed)?;
         runtime.set_memory_limit(MEMORY_BYTES_MAX);
         runtime.set_max_stack_size(STACK_BYTES_MAX);
-        let resolving = Modules { source: parts.source.clone(), failure: Rc::default() };
+        let resolving = Modules::of(parts.source.clone());
         runtime.set_loader(resolving.clone(), resolving.clone());
         let deadline = Rc::new(Deadline::default());
         runtime.set_interrupt_handler(Some(Box::new({
@@ -130,6 +90,11 @@ impl Engine {
             move || deadline.has_passed()
         })));
         let context = Context::full(&runtime).map_err(failed)?;
+        // Only what follows contexts needs to know of promises, and each would cost all others time.
+        let tracks_promises = Cell::new(parts.source.mentions(CONTEXTS));
+        if tracks_promises.get() {
+            track_promises(&runtime, &bridge);
+        }
         deadline.begin(LOAD_TIME_MAX);
         let loading = Loading { context: &context, modules: &resolving };
         context.with(|ctx| host::install(&ctx, &bridge)).map_err(failed)?;
@@ -140,8 +105,17 @@ impl Engine {
         track_rejections(&runtime, &rejection);
         deadline.at.set(None);
         let time_max = parts.time_max;
-        let engine =
-            Self { dispatch, end_slice, rejection, context, runtime, deadline, bridge, time_max };
+        let engine = Self {
+            dispatch,
+            end_slice,
+            rejection,
+            context,
+            runtime,
+            deadline,
+            bridge,
+            time_max,
+            tracks_promises,
+        };
         Ok((engine, exported))
     }
 
@@ -151,6 +125,10 @@ impl Engine {
     ///
     /// Why the engine has ended.
     pub(crate) fn run(&self, event: &str, body: Option<Vec<u8>>) -> Result<Vec<Effect>, Fault> {
+        if !self.tracks_promises.get() && self.bridge.tracking().is_some() {
+            track_promises(&self.runtime, &self.bridge);
+            self.tracks_promises.set(true);
+        }
         self.deadline.begin(self.time_max);
         let entered = self.context.with(|ctx| {
             let dispatch = self.dispatch.clone().restore(&ctx)?;
@@ -254,10 +232,36 @@ fn track_rejections(runtime: &Runtime, rejection: &Rc<RefCell<Option<Entry>>>) {
     )));
 }
 
+/// The module whose importers follow contexts.
+const CONTEXTS: &str = "async_hooks";
+
+/// Tells `runtime/node/tracking.js` of promises, once it has asked for that.
+fn track_promises(runtime: &Runtime, bridge: &Rc<Bridge>) {
+    let bridge = bridge.clone();
+    runtime.set_promise_hook(Some(Box::new(
+        move |ctx: Ctx<'_>, kind: PromiseHookType, promise: Value<'_>, parent: Value<'_>| {
+            let Some(tracking) = bridge.tracking() else { return };
+            let what = match kind {
+                PromiseHookType::Init => "init",
+                PromiseHookType::Before => "before",
+                PromiseHookType::After => "after",
+                PromiseHookType::Resolve => "resolve",
+            };
+            // It keeps notes, and fails only when memory or time is over, of which others tell.
+            let told =
+                tracking.restore(&ctx).and_then(|tell| tell.call::<_, ()>((what, promise, parent)));
+            if told.is_err() {
+                ctx.catch();
+            }
+        },
+    )));
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
-        // The runtime has the tracker, and may not have what belongs to itself.
+        // The runtime has the trackers, and may not have what belongs to itself.
         self.rejection.take();
+        self.bridge.track_no_more();
     }
 }
 
@@ -320,63 +324,9 @@ impl Loading<'_> {
                     imported.finish().catch(&ctx).map_err(|error| described(&error))?;
                 work(&ctx, &namespace).catch(&ctx).map_err(|error| described(&error))
             })
-            .map_err(|text: String| self.modules.failure.take().unwrap_or(text))
+            .map_err(|text: String| self.modules.take_failure().unwrap_or(text))
     }
 }
 
 /// Where the namespace of the bundle is between two steps of loading.
 const BUNDLE: &str = "__dotdo_bundle";
-
-/// Finds modules: ours, and the bundle's files.
-#[derive(Clone)]
-struct Modules {
-    source: Arc<Source>,
-    /// Why a module was not found, which exceptions do not say.
-    failure: Rc<RefCell<Option<String>>>,
-}
-
-impl Modules {
-    fn failed(&self, text: String) {
-        self.failure.borrow_mut().get_or_insert(text);
-    }
-}
-
-impl Resolver for Modules {
-    fn resolve<'js>(
-        &mut self,
-        _: &Ctx<'js>,
-        base: &str,
-        name: &str,
-        _: Option<ImportAttributes<'js>>,
-    ) -> rquickjs::Result<String> {
-        if name == WORKERS.0 {
-            return Ok(WORKERS.1.to_owned());
-        }
-        let is_ours = base.is_empty() || base.starts_with(OUR_SCHEME);
-        if is_ours && (name.starts_with(OUR_SCHEME) || name == self.source.main()) {
-            return Ok(name.to_owned());
-        }
-        self.source.resolve(base, name).map_err(|text| {
-            self.failed(text.clone());
-            Error::new_resolving_message(base, name, text)
-        })
-    }
-}
-
-impl Loader for Modules {
-    fn load<'js>(
-        &mut self,
-        ctx: &Ctx<'js>,
-        name: &str,
-        _: Option<ImportAttributes<'js>>,
-    ) -> rquickjs::Result<Module<'js, Declared>> {
-        if let Some(text) = ours(name) {
-            return Module::declare(ctx.clone(), name, text);
-        }
-        let text = self.source.text(name).map_err(|text| {
-            self.failed(text.clone());
-            Error::new_loading_message(name, text)
-        })?;
-        Module::declare(ctx.clone(), name, text.as_bytes())
-    }
-}

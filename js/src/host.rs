@@ -7,6 +7,7 @@
 mod bytes;
 mod compression;
 mod crypto;
+mod inside;
 mod names;
 pub(crate) mod sockets;
 mod storage;
@@ -22,14 +23,14 @@ use dotdo::Context;
 use dotdo::engine::Random;
 use dotdo::sockets::WebSocket;
 use rquickjs::function::{Function, Opt};
-use rquickjs::module::Module;
-use rquickjs::{ArrayBuffer, Ctx, Exception, Object, Result};
+use rquickjs::{ArrayBuffer, Ctx, Exception, Object, Persistent, Result};
 use tokio::sync::oneshot;
 
-use crate::engine::{self, is_out_of_memory};
+use crate::engine::is_out_of_memory;
 use crate::event::{Call, Effect, Failed, Fault, Operation, Outcome, Work as Undertaking};
 use crate::fetching::Fetch;
 use crate::limits::{BEGUN_BYTES_MAX, BEGUN_MAX, LOGGED_BYTES_MAX};
+use crate::modules;
 
 /// Work on the context of the object whose event runs.
 pub(crate) type Work = Box<dyn FnOnce(&mut Context) + Send>;
@@ -70,7 +71,12 @@ pub(crate) struct Bridge {
     out_of_memory: Cell<bool>,
     /// How many operations the slice has begun, and how many bytes they carry.
     begun: Cell<(usize, usize)>,
+    /// What is told of each promise, once code follows its contexts.
+    tracking: RefCell<Option<Tracking>>,
 }
+
+/// A function of the runtime's own that takes what happens to promises.
+pub(crate) type Tracking = Persistent<Function<'static>>;
 
 impl Bridge {
     pub(crate) fn new(random: Arc<dyn Random>) -> Self {
@@ -80,7 +86,18 @@ impl Bridge {
             random,
             out_of_memory: Cell::new(false),
             begun: Cell::default(),
+            tracking: RefCell::default(),
         }
+    }
+
+    /// What is told of each promise, if anything is.
+    pub(crate) fn tracking(&self) -> Option<Tracking> {
+        self.tracking.borrow().clone()
+    }
+
+    /// Nothing is told of promises any more. The engine, to which the function belongs, ends.
+    pub(crate) fn track_no_more(&self) {
+        self.tracking.take();
     }
 
     /// An event begins.
@@ -238,6 +255,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> Result<()> {
     crypto::install(ctx, &host, bridge)?;
     compression::install(ctx, &host)?;
     texts::install(ctx, &host)?;
+    inside::install(ctx, &host)?;
     storage::install(ctx, &host, bridge)?;
     sockets::install(ctx, &host, bridge)?;
     ctx.globals().set("__dotdo", host)
@@ -254,12 +272,14 @@ fn events<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Resul
     let log = move |level: String, text: String| function.log(&level, &text);
     host.set("log", Function::new(ctx.clone(), log)?)?;
     // The module, without waiting for anything: ours await nothing when they are evaluated.
-    let load = |ctx: Ctx<'js>, name: String| {
-        let text = engine::ours(&name).ok_or_else(|| Exception::throw_message(&ctx, &name))?;
-        let (module, _) = Module::declare(ctx.clone(), name, text)?.eval()?;
-        module.namespace()
-    };
+    let load = |ctx: Ctx<'js>, name: String| modules::load(&ctx, &name);
     host.set("load", Function::new(ctx.clone(), load)?)?;
+    host.set("nodeModules", modules::names_of_node())?;
+    let function = bridge.clone();
+    let track = move |ctx: Ctx<'js>, tell: Function<'js>| {
+        *function.tracking.borrow_mut() = Some(Persistent::save(&ctx, tell));
+    };
+    host.set("trackPromises", Function::new(ctx.clone(), track)?)?;
     let function = bridge.clone();
     let settle = move |ctx: Ctx<'js>, event: f64, text: String, body: Opt<Option<String>>| {
         let body = body.0.flatten().map(|body| bytes_of(&body));

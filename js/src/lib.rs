@@ -13,6 +13,7 @@ mod id;
 mod instance;
 mod limits;
 mod machine;
+mod modules;
 mod object;
 mod realm;
 mod realms;

@@ -48,6 +48,11 @@ impl Source {
         &self.main
     }
 
+    /// Whether a module that was read has `text` in it.
+    pub(crate) fn mentions(&self, text: &str) -> bool {
+        self.read.lock().values().any(|module| module.contains(text))
+    }
+
     /// The name of the module that the module `base` imports as `name`.
     ///
     /// # Errors
@@ -142,7 +147,6 @@ mod tests {
             ("./link.js", "outside of the bundle's folder"),
             ("./b.ts", "ends in .js or .mjs"),
             ("hono", "a bundler"),
-            ("node:fs", "not in the bundle"),
             ("/etc/passwd", "not in the bundle"),
             ("./nowhere.js", "cannot read the module nowhere.js"),
         ] {

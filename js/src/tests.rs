@@ -44,7 +44,7 @@ fn a_bundle_that_needs_what_is_not_here_does_not_start() {
         ("import x from 'hono'; export default { fetch() {} }", "a bundler puts packages into it"),
         (
             "import x from 'node:fs'; export default { fetch() {} }",
-            "\"node:fs\", which is not in the bundle",
+            "\"node:fs\", which dotdo does not have",
         ),
         ("import x from 'dotdo:host'; export default { fetch() {} }", "which is not in the bundle"),
         ("setTimeout(() => {}, 1)", "expected a timer of a handler, got one in global scope"),
