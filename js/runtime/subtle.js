@@ -24,8 +24,9 @@ function found(algorithm, operation, what) {
 
 /** The inside of a key for an operation, and the operation's outcome. */
 function coded(operation, usage, algorithm, key, source) {
-  const [about, it] = found(algorithm, operation, usage);
-  return it[operation](about, opened(key, about.name, usage), source, key.algorithm);
+  const it = opened(key, algorithmOf(algorithm).name, usage);
+  const [about, operations] = found(algorithm, operation, usage);
+  return operations[operation](about, it, source, key.algorithm);
 }
 
 function derived(algorithm, key, bits, usage) {
@@ -81,14 +82,14 @@ class SubtleCrypto {
   }
 
   async sign(algorithm, key, source) {
+    opened(key, algorithmOf(algorithm).name, 'sign');
     const [about, it] = found(algorithm, 'sign', 'sign');
-    opened(key, about.name, 'sign');
     return it.sign(about, key, source);
   }
 
   async verify(algorithm, key, signature, source) {
+    opened(key, algorithmOf(algorithm).name, 'verify');
     const [about, it] = found(algorithm, 'verify', 'verify');
-    opened(key, about.name, 'verify');
     return it.verify(about, key, signature, source);
   }
 
@@ -119,14 +120,7 @@ class SubtleCrypto {
     const bytes = view(source);
     if (!bytes) throw new TypeError('expected a wrapped key as an ArrayBuffer or a view of one');
     const plain = new Uint8Array(wrapped(algorithm, unwrappingKey, bytes, true));
-    let key = plain;
-    if (format === 'jwk') {
-      try {
-        key = JSON.parse(host.utf8Decode(binary(plain), false, false));
-      } catch {
-        refuse('DataError', 'expected a wrapped JSON Web Key');
-      }
-    }
+    const key = format === 'jwk' ? JSON.parse(host.utf8Decode(binary(plain), false, false)) : plain;
     return imported(format, key, target, extractable, usages);
   }
 

@@ -513,7 +513,8 @@ export class TextEncoder {
   }
 
   encodeInto(source, target) {
-    const bytes = view(target);
+    if (!(target instanceof Uint8Array)) throw new TypeError("Failed to execute 'encodeInto' on 'TextEncoder': parameter 2 is not of type 'Uint8Array'.");
+    const bytes = target;
     let [read, written] = [0, 0];
     for (const letter of String(source).toWellFormed()) {
       const encoded = encodeUtf8(letter);
@@ -532,17 +533,22 @@ export class TextDecoder {
   /** The beginning of a character whose end has not come yet. */
   #rest = new Uint8Array();
   #begun = false;
+  #encoding = 'utf-8';
+  /** What decodes another encoding than UTF-8. */
+  #other = null;
 
   constructor(label = 'utf-8', { fatal = false, ignoreBOM = false } = {}) {
-    if (!['utf-8', 'utf8', 'unicode-1-1-utf-8'].includes(String(label).trim().toLowerCase())) {
-      missing(`TextDecoder of ${label}`, 'only UTF-8 is');
-    }
     this.#fatal = Boolean(fatal);
     this.#ignoreBOM = Boolean(ignoreBOM);
+    if (String(label).toLowerCase() === 'utf-8') return;
+    const encoding = host.encoding(String(label).toWellFormed());
+    if (!encoding || encoding === 'replacement') throw new RangeError(`"${label}" is not a valid encoding.`);
+    this.#encoding = encoding;
+    if (encoding !== 'utf-8') this.#other = host.decoder(encoding, this.#fatal, this.#ignoreBOM);
   }
 
   get encoding() {
-    return 'utf-8';
+    return this.#encoding;
   }
 
   get fatal() {
@@ -556,6 +562,11 @@ export class TextDecoder {
   decode(source = new Uint8Array(), options) {
     const bytes = view(source);
     if (!bytes) throw new TypeError('expected a buffer to decode');
+    if (this.#other) {
+      const text = this.#other(binary(bytes), !options?.stream);
+      if (text === undefined) throw new TypeError('Failed to decode input.');
+      return text;
+    }
     let whole = bytes;
     if (this.#rest.length) {
       whole = new Uint8Array(this.#rest.length + bytes.length);
@@ -654,6 +665,12 @@ export const crypto = {
   },
 };
 
+/** What code looks at to know where it is: on Cloudflare's interface. */
+class Navigator {
+  get userAgent() { return 'Cloudflare-Workers'; }
+  get [Symbol.toStringTag]() { return 'Navigator'; }
+}
+
 /** The time of the event that runs: it stands still meanwhile, as on Cloudflare. */
 function standDate() {
   const Real = Date;
@@ -700,7 +717,7 @@ function define(name, value) {
 
 
 const ABSENT_CLASSES = [
-  'BroadcastChannel', 'EventSource', 'HTMLRewriter', 'MessageChannel', 'URLPattern',
+  'BroadcastChannel', 'EventSource', 'HTMLRewriter',
 ];
 
 export function install(more) {
@@ -736,7 +753,9 @@ export function install(more) {
   define('self', globalThis);
   define('global', globalThis);
   define('Date', standDate());
-  define('performance', { timeOrigin: 0, now: () => host.now() });
+  define('performance', { timeOrigin: 0, now: () => host.now(), toJSON: () => ({ timeOrigin: 0 }) });
+  define('navigator', new Navigator());
+  define('reportError', (error) => log('error')('reported:', error));
   Object.defineProperty(Math, 'random', { value: random, writable: true, configurable: true });
   refuseEvaluation();
 }

@@ -6,6 +6,8 @@ import { absentFormat, bytesOf, checkJwk, data, firstBits, fromBase64Url, hashOf
 
 /** Length of a number of a curve, in bytes. */
 const SIZES = { 'P-256': 32, 'P-384': 48, 'P-521': 66, Ed25519: 32, X25519: 32 };
+/** Length of a signature of Ed25519, in bytes. */
+const SIGNATURE = 64;
 export const isNist = (curve) => curve.startsWith('P-');
 
 /** The point of a private key; undefined if it is none. */
@@ -179,7 +181,12 @@ export const ecdsa = {
 const edwards = (name) => ({
   ...keys(name, ['sign'], ['verify']),
   sign: (_, key, source) => host.curveSign('Ed25519', binary(opened(key, name, 'sign').number), data(source, 'data')),
-  verify: (_, key, signature, source) => host.curveVerify('Ed25519', binary(opened(key, name, 'verify').point), data(source, 'data'), data(signature, 'a signature')),
+  verify(_, key, signature, source) {
+    const { point } = opened(key, name, 'verify');
+    const given = data(signature, 'a signature');
+    if (given.length !== SIGNATURE) refuse('OperationError', `Invalid ${name} signature length ${given.length}.`);
+    return host.curveVerify('Ed25519', binary(point), data(source, 'data'), given);
+  },
 });
 
 export const ed25519 = edwards('Ed25519');

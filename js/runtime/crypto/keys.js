@@ -38,29 +38,22 @@ export function hashOf(hash) {
   return name;
 }
 
+/** What a key is made of; undefined of what is no key. */
 export let inside;
 
 /** A key: what it is for, and, inside, what it is made of. */
 export class CryptoKey {
-  #type;
-  #about;
   #inside;
 
-  constructor(token, type, about, it) {
+  constructor(token, about, it) {
     if (token !== own) throw new TypeError('Illegal constructor');
-    this.#type = type;
-    this.#about = about;
     this.#inside = it;
+    for (const name of ['usages', 'algorithm', 'extractable', 'type']) Object.defineProperty(this, name, { value: about[name], enumerable: true });
   }
 
   static {
     inside = (key) => (typeof key === 'object' && key !== null && #inside in key ? key.#inside : undefined);
   }
-
-  get type() { return this.#type; }
-  get extractable() { return this.#about.extractable; }
-  get algorithm() { return this.#about.algorithm; }
-  get usages() { return this.#about.usages; }
 
   get [Symbol.toStringTag]() {
     return 'CryptoKey';
@@ -69,7 +62,7 @@ export class CryptoKey {
 
 /** A key of the type `secret`, `private` or `public`. */
 export const keyOf = (type, it, algorithm, extractable, usages) =>
-  new CryptoKey(own, type, { algorithm, extractable: Boolean(extractable), usages: [...usages] }, it);
+  new CryptoKey(own, { type, algorithm, extractable: Boolean(extractable), usages: [...usages] }, it);
 
 /** The inside of a key that is of this algorithm and for that. */
 export function opened(key, name, usage) {

@@ -59,7 +59,7 @@ function read(format, bytes) {
   return format === 'pkcs8' ? readPrivate(reader.take(TAG.octets)) : readPublic(reader.bits());
 }
 
-export const jwkOf = (it) => Object.fromEntries(['kty', ...(it.d ? PRIVATE : PUBLIC)].map((name) => [name, name === 'kty' ? 'RSA' : toBase64Url(it[name])]));
+export const jwkOf = (it) => ({ kty: 'RSA', ...Object.fromEntries((it.d ? ['d', 'n', 'e', 'p', 'q', 'dp', 'dq', 'qi'] : PUBLIC).map((name) => [name, toBase64Url(it[name])])) });
 
 export function ofJwk(jwk) {
   const names = jwk.d === undefined ? PUBLIC : PRIVATE;
