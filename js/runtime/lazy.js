@@ -15,9 +15,10 @@ export const builtinModules = host.nodeModules;
 
 /** A module of Node's, or `undefined` if it is not here. */
 export function builtin(name) {
-  const short = String(name).replace(/^node:/, '');
-  return builtinModules.includes(short) ? load(`node:${short}`).default : undefined;
+  return builtin.has(name) ? load(`node:${String(name).replace(/^node:/, '')}`).default : undefined;
 }
+
+builtin.has = (name) => builtinModules.includes(String(name).replace(/^node:/, ''));
 
 export const streams = () => load('dotdo:streams');
 export const forms = () => load('dotdo:forms');
@@ -26,6 +27,7 @@ export const digestStream = () => load('dotdo:crypto/stream');
 export const messages = () => load('dotdo:messages');
 export const patterns = () => load('dotdo:patterns');
 export const compression = () => load('dotdo:compression');
+export const performanceTimeline = () => load('node:perf_hooks').timeline;
 
 /** Whether `value` is of this class of a module, which it can't be if that was not loaded. */
 const isOf = (module, name, value) => loaded.has(module) && value instanceof loaded.get(module)[name];

@@ -12,7 +12,7 @@ const owners = new Map();
 /** An owner has left memory. */
 export const forgetTimers = (gone) => owners.delete(gone);
 
-function set(work, delay, values, repeats) {
+function set(work, delay, values, repeats, Type = Timeout) {
   if (typeof work !== 'function') throw new TypeError(`expected a function to call later, got ${typeof work}`);
   if (owner === undefined) throw new Error('expected a timer of a handler, got one in global scope: nothing waits for it there');
   const timers = owners.get(owner) ?? new Map();
@@ -21,7 +21,7 @@ function set(work, delay, values, repeats) {
   const number = Number(delay);
   const timer = { id: nextOperation(), work, values, ms: number > 0 ? Math.min(Math.floor(number), DELAY_MAX) : 0, repeats, frame: context.current };
   begin(timers, timer);
-  return new Timeout(timer.id);
+  return new Type(timer.id);
 }
 
 /** What stands for a timer: an object as in Node, which is also a number. */
@@ -48,11 +48,27 @@ class Timeout {
     return true;
   }
 
+  refresh() {
+    const timers = owners.get(owner);
+    const timer = timers?.get(this.#id);
+    if (timer) {
+      host.cancel(timer.operation);
+      begin(timers, timer);
+    }
+    return this;
+  }
+
   close() {
     clearTimeout(this);
     return this;
   }
+
+  [Symbol.dispose]() {
+    clearTimeout(this);
+  }
 }
+
+class Immediate extends Timeout {}
 
 function begin(timers, timer) {
   timer.due = host.now() + timer.ms;
@@ -63,7 +79,7 @@ function begin(timers, timer) {
 
 export const setTimeout = (work, delay, ...values) => set(work, delay, values, false);
 export const setInterval = (work, delay, ...values) => set(work, delay, values, true);
-export const setImmediate = (work, ...values) => set(work, 0, values, false);
+export const setImmediate = (work, ...values) => set(work, 0, values, false, Immediate);
 
 export function clearTimeout(id) {
   if (typeof id === 'symbol' || typeof id === 'bigint') return;

@@ -1,7 +1,7 @@
 // The web's interfaces, as far as they are whole: bodies are read at once, and have no streams.
 import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { structuredClone } from 'dotdo:clone';
-import { forms, isBlob, isForm, isStream, LAZY, streams, digestStream, subtle } from 'dotdo:lazy';
+import { digestStream, forms, isBlob, isForm, isStream, LAZY, performanceTimeline, streams, subtle } from 'dotdo:lazy';
 import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from 'dotdo:sockets';
 import { AbortController, AbortSignal, CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent } from 'dotdo:events';
 import { clearTimeout, scheduler, setImmediate, setInterval, setTimeout } from 'dotdo:timers';
@@ -716,6 +716,30 @@ function define(name, value) {
 }
 
 
+class Performance {
+  get timeOrigin() {
+    return 0;
+  }
+
+  now() {
+    return host.now();
+  }
+
+  toJSON() {
+    return { timeOrigin: this.timeOrigin };
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'Performance';
+  }
+}
+for (const name of [
+  'clearMarks', 'clearMeasures', 'clearResourceTimings', 'eventLoopUtilization', 'getEntries', 'getEntriesByName', 'getEntriesByType', 'mark', 'measure', 'timerify',
+]) {
+  Performance.prototype[name] = (...values) => performanceTimeline()[name](...values);
+}
+const performance = new Performance();
+
 const ABSENT_CLASSES = [
   'BroadcastChannel', 'EventSource', 'HTMLRewriter',
 ];
@@ -753,7 +777,7 @@ export function install(more) {
   define('self', globalThis);
   define('global', globalThis);
   define('Date', standDate());
-  define('performance', { timeOrigin: 0, now: () => host.now(), toJSON: () => ({ timeOrigin: 0 }) });
+  define('performance', performance);
   define('navigator', new Navigator());
   define('reportError', (error) => log('error')('reported:', error));
   Object.defineProperty(Math, 'random', { value: random, writable: true, configurable: true });

@@ -2,6 +2,8 @@
 import { encode, encoding, encodingOf } from 'dotdo:node/buffer/encodings';
 import { checkNumber, coded, invalidType, invalidValue, outOfRange } from 'dotdo:node/errors';
 
+const { indexOf: indexOfByte, fill: fillBytes } = Uint8Array.prototype;
+
 /** Where `needle` begins in `bytes`, at `from` at the earliest, or going back from there. */
 function find(bytes, needle, from, isForward, step) {
   const last = bytes.length - needle.length;
@@ -13,7 +15,7 @@ function find(bytes, needle, from, isForward, step) {
     const first = needle[0];
     for (let at = from; at <= last; at += step) {
       if (step === 1) {
-        at = bytes.indexOf(first, at);
+        at = indexOfByte.call(bytes, first, at);
         if (at < 0 || at > last) return -1;
       }
       if (matches(at)) return at;
@@ -60,8 +62,6 @@ function checkFillRange(bytes, start, end) {
   checkNumber(end, 'end');
   if (end < 0 || end > bytes.length) throw outOfRange('end', `>= 0 && <= ${bytes.length}`, end);
 }
-
-const fillBytes = Uint8Array.prototype.fill;
 
 /** What `fill` does. */
 export function fill(bytes, value, offset, end, name) {
