@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { promisify } from 'node:util';
 import { destroy, getDefaultHighWaterMark, setDefaultHighWaterMark, Stream } from 'dotdo:node/stream/base';
 import 'dotdo:node/stream/adapters';
-import { Duplex, PassThrough, Transform } from 'dotdo:node/stream/duplex';
+import { Duplex, duplexPair, PassThrough, Transform } from 'dotdo:node/stream/duplex';
 import { eos, finished as finishedPromise } from 'dotdo:node/stream/finished';
 import { addAbortSignal, compose, pipeline, pipelinePromise } from 'dotdo:node/stream/pipeline';
 import { Readable } from 'dotdo:node/stream/readable';
@@ -28,14 +28,14 @@ Readable.prototype.compose = function composed(stream, options) {
 };
 
 Object.assign(Stream, {
-  Stream, Readable, Writable, Duplex, Transform, PassThrough, pipeline, finished, addAbortSignal, compose, promises, destroy: (stream, error) => stream.destroy(error),
+  Stream, Readable, Writable, Duplex, Transform, PassThrough, pipeline, finished, addAbortSignal, compose, duplexPair, promises, destroy: (stream, error) => stream.destroy(error),
   getDefaultHighWaterMark, setDefaultHighWaterMark, isDestroyed, isDisturbed, isErrored, isReadable, isWritable,
   _isUint8Array: (value) => value instanceof Uint8Array,
   _uint8ArrayToBuffer: (value) => Buffer.from(value.buffer, value.byteOffset, value.byteLength),
 });
 
 export {
-  addAbortSignal, compose, destroy, Duplex, finished, getDefaultHighWaterMark, isDestroyed, isDisturbed, isErrored, isReadable, isWritable,
+  addAbortSignal, compose, destroy, Duplex, duplexPair, finished, getDefaultHighWaterMark, isDestroyed, isDisturbed, isErrored, isReadable, isWritable,
   PassThrough, pipeline, promises, Readable, setDefaultHighWaterMark, Stream, Transform, Writable,
 };
 export default Stream;

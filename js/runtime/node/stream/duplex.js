@@ -195,3 +195,33 @@ PassThrough.prototype._transform = function pass(chunk, encoding, callback) {
 };
 
 
+
+const OTHER = Symbol('other');
+
+/** Two streams, of which each reads what is written to the other. */
+export function duplexPair(options) {
+  const one = () => new Duplex({
+    ...options,
+    read() {
+      const callback = this[CALLBACK];
+      this[CALLBACK] = null;
+      callback?.();
+    },
+    write(chunk, encoding, callback) {
+      const other = this[OTHER];
+      if (chunk.length === 0) {
+        nextTick(callback);
+        return;
+      }
+      other.push(chunk);
+      other[CALLBACK] = callback;
+    },
+    final(callback) {
+      this[OTHER].on('end', callback);
+      this[OTHER].push(null);
+    },
+  });
+  const pair = [one(), one()];
+  [pair[0][OTHER], pair[1][OTHER]] = [pair[1], pair[0]];
+  return pair;
+}

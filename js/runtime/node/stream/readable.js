@@ -477,15 +477,16 @@ export function from(Type, iterable, options) {
     return new Type({ objectMode: true, ...options, read() { this.push(iterable); this.push(null); } });
   }
   if (!isIterable(iterable)) throw invalidType('iterable', ['Iterable'], iterable);
-  const iterator = iterable[Symbol.asyncIterator]?.() ?? iterable[Symbol.iterator]();
+  const isAsync = typeof iterable[Symbol.asyncIterator] === 'function';
+  const iterator = isAsync ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]();
   const stream = new Type({ objectMode: true, highWaterMark: 1, ...options });
   let isReading = false;
   const next = async () => {
     try {
       for (;;) {
-        const { value, done } = await iterator.next();
+        const { value, done } = isAsync ? await iterator.next() : iterator.next();
         if (done) return void stream.push(null);
-        const item = await value;
+        const item = typeof value?.then === 'function' ? await value : value;
         if (item === null) throw errors.nullValues();
         if (!stream.push(item)) {
           isReading = false;
