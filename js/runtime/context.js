@@ -1,7 +1,7 @@
 // In which context code runs: what each AsyncLocalStorage has. At the beginning of an event there is none.
 
-/** The context is `undefined`, or a frame. */
-export const context = { current: undefined };
+/** The context is `undefined`, or a frame; `before` is called with it by what begins work that is not within a job. */
+export const context = { current: undefined, before() {} };
 
 /** What each storage has, and a function that enters it for the job that comes next. */
 export class Frame {

@@ -109,6 +109,7 @@ export function ring(operation) {
   if (first.repeats) begin(timers, first);
   else if (!timers.size) owners.delete(owner);
   try {
+    context.before(first.frame);
     within(first.frame, first.work, globalThis, first.values);
   } catch (error) {
     host.log('error', `uncaught in a timer: ${error?.stack ? `${error}\n${error.stack}` : error}`);

@@ -49,6 +49,7 @@ const OURS: &[(&str, &str)] = &[
     ("dotdo:objects", include_str!("../runtime/objects.js")),
     ("dotdo:workers", include_str!("../runtime/workers.js")),
     ("dotdo:context", include_str!("../runtime/context.js")),
+    ("dotdo:email", include_str!("../runtime/email.js")),
     ("dotdo:node/errors", include_str!("../runtime/node/errors.js")),
     ("dotdo:node/numbers", include_str!("../runtime/node/numbers.js")),
     ("dotdo:node/resource", include_str!("../runtime/node/resource.js")),
@@ -150,8 +151,9 @@ const NODE_ABSENT: &[&str] = &[
 /// The beginning of the names of modules that only load another one.
 const LOADING: &str = "dotdo:load/";
 
-/// What Cloudflare calls one of ours.
-const WORKERS: (&str, &str) = ("cloudflare:workers", "dotdo:workers");
+/// What Cloudflare calls some of ours.
+const OF_CLOUDFLARE: &[(&str, &str)] =
+    &[("cloudflare:workers", "dotdo:workers"), ("cloudflare:email", "dotdo:email")];
 
 /// The text of the module `name`, if it is one of ours.
 fn ours(name: &str) -> Option<&'static str> {
@@ -218,8 +220,8 @@ impl Modules {
     }
 
     fn find(&self, base: &str, name: &str) -> Result<String, String> {
-        if name == WORKERS.0 {
-            return Ok(WORKERS.1.to_owned());
+        if let Some((_, ours)) = OF_CLOUDFLARE.iter().find(|(theirs, _)| *theirs == name) {
+            return Ok((*ours).to_owned());
         }
         if let Some(name) = of_node(name) {
             return Ok(name.to_owned());

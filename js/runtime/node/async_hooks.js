@@ -1,6 +1,5 @@
 // The module `node:async_hooks`: values that follow what code goes on with.
 import { context, Frame, within } from 'dotdo:context';
-import { checkFunction, notImplemented } from 'dotdo:node/errors';
 import { AsyncResource } from 'dotdo:node/resource';
 import { track } from 'dotdo:node/tracking';
 
@@ -49,11 +48,11 @@ export class AsyncLocalStorage {
   }
 
   enterWith() {
-    throw notImplemented('asyncLocalStorage.enterWith()');
+    throw new Error('asyncLocalStorage.enterWith() is not implemented');
   }
 
   disable() {
-    throw notImplemented('asyncLocalStorage.disable()');
+    throw new Error('asyncLocalStorage.disable() is not implemented');
   }
 }
 

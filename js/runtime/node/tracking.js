@@ -4,7 +4,9 @@
 // enters its context itself. What goes on after `await` has a job before it, which enters its context:
 // - `await` of a promise reads the promise's `constructor`, and then adds what goes on to the promise's
 //   reactions. The getter below adds one more just before.
-// - `await` of anything else makes a promise for it, of which the hook tells, and settles that.
+// - `await` of anything else makes a promise for it, of which the hook tells, and fulfills that.
+// - Of one that a thenable rejects nothing tells. What may be about to do that (what handles a rejection, a
+//   timer, a microtask) lets a job enter its context first, which is the right one if it rejects at once.
 import { context, within } from 'dotdo:context';
 import { host } from 'dotdo:host';
 import { checkFunction } from 'dotdo:node/errors';
@@ -58,7 +60,6 @@ function bound(work, mayReject) {
   if (typeof work !== 'function') return work;
   const frame = context.current;
   return (value) => {
-    // If it rejects the promise of an `await`, that goes on next.
     if (mayReject) queue(entry(frame));
     context.current = frame;
     try {
@@ -126,6 +127,7 @@ function replaceQueue() {
     checkFunction(work, 'callback');
     const frame = context.current;
     queue(() => {
+      queue(entry(frame));
       context.current = undefined;
       within(frame, work, globalThis, []);
     });
@@ -139,5 +141,6 @@ export function track() {
   isTracking = true;
   replacePromises(Promise);
   replaceQueue();
+  context.before = (frame) => queue(entry(frame));
   host.trackPromises(told);
 }
