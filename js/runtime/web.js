@@ -740,6 +740,22 @@ for (const name of [
 }
 const performance = new Performance();
 
+const queue = globalThis.queueMicrotask;
+
+/** An exception of what runs later is its own, as one in a timer. */
+function queueMicrotask(work) {
+  if (typeof work !== 'function') throw new TypeError(`expected a function to call later, got ${typeof work}`);
+  queue(() => {
+    try {
+      work();
+    } catch (error) {
+      // Without memory the realm ends.
+      if (error === null || error?.name === 'InternalError') throw error;
+      log('error')('uncaught in a microtask:', error);
+    }
+  });
+}
+
 const ABSENT_CLASSES = [
   'BroadcastChannel', 'EventSource', 'HTMLRewriter',
 ];
@@ -750,7 +766,7 @@ export function install(more) {
     Headers, Request, Response, URL, URLSearchParams, TextEncoder, TextDecoder, console, crypto, structuredClone,
     WebSocket, WebSocketPair, WebSocketRequestResponsePair,
     AbortController, AbortSignal, CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent,
-    setTimeout, setInterval, setImmediate, clearTimeout, clearInterval: clearTimeout, clearImmediate: clearTimeout, scheduler,
+    queueMicrotask, setTimeout, setInterval, setImmediate, clearTimeout, clearInterval: clearTimeout, clearImmediate: clearTimeout, scheduler,
   };
   for (const [name, value] of Object.entries(here)) define(name, value);
   for (const [name, module] of LAZY) {
