@@ -41,6 +41,11 @@ export class MessagePort extends EventTarget {
     });
   }
 
+  addEventListener(type, ...more) {
+    super.addEventListener(type, ...more);
+    if (type === 'message') this.start();
+  }
+
   start() {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
@@ -62,11 +67,9 @@ export class MessagePort extends EventTarget {
   get onmessage() { return this.#onmessage; }
 
   set onmessage(listener) {
-    if (this.#onmessage) this.removeEventListener('message', this.#onmessage);
+    // What is dispatched goes to this one, too.
     this.#onmessage = typeof listener === 'function' ? listener : null;
-    if (!this.#onmessage) return;
-    this.addEventListener('message', this.#onmessage);
-    this.start();
+    if (this.#onmessage) this.start();
   }
 
   get [Symbol.toStringTag]() { return 'MessagePort'; }

@@ -207,17 +207,23 @@ function textOf(parts, options) {
   }).join('');
 }
 
+/** With sets of characters (`v`), or, if the engine does not take it so, without (`u`). */
+function regexpFrom(text, flags) {
+  for (const kind of ['v', 'u']) {
+    try {
+      return new RegExp(text, kind + flags);
+    } catch {
+      continue;
+    }
+  }
+  return refuse('Failed to construct URLPattern');
+}
+
 /** A compiled component. */
 export function compile(text, options, encode, ignoresCase) {
   const parts = new Parser(text, options, encode).parse();
-  let regexp;
-  try {
-    regexp = new RegExp(`^(?:${regexpOf(parts, options)})$`, ignoresCase ? 'vi' : 'v');
-  } catch {
-    refuse('Failed to construct URLPattern');
-  }
   return {
-    regexp,
+    regexp: regexpFrom(`^(?:${regexpOf(parts, options)})$`, ignoresCase ? 'i' : ''),
     names: parts.filter((part) => part.type !== 'fixed').map((part) => part.name),
     text: textOf(parts, options),
     hasRegexp: parts.some((part) => part.type === 'regexp'),

@@ -30,6 +30,9 @@ pub(super) fn buffer<'js>(ctx: &Ctx<'js>, bytes: &[u8]) -> Result<ArrayBuffer<'j
 }
 
 /// The same of what is not there when something was wrong.
-pub(super) fn maybe<'js>(ctx: &Ctx<'js>, bytes: Option<Vec<u8>>) -> Result<Option<ArrayBuffer<'js>>> {
+pub(super) fn maybe<'js>(
+    ctx: &Ctx<'js>,
+    bytes: Option<Vec<u8>>,
+) -> Result<Option<ArrayBuffer<'js>>> {
     bytes.map(|bytes| buffer(ctx, &bytes)).transpose()
 }

@@ -14,7 +14,7 @@ use rquickjs::{Ctx, Exception, Object, Result};
 use self::brotli::{Decoder, Encoder};
 use self::deflate::{Deflate, Inflate};
 use super::bytes::{Bytes, buffer};
-use crate::limits::{CODER_BYTES_MAX, CODED_PART_BYTES};
+use crate::limits::{CODED_PART_BYTES, CODER_BYTES_MAX};
 
 /// What is to become of the input that was given.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,12 @@ struct Step {
 /// Something that makes bytes of bytes.
 trait Coder {
     /// Reads of `input` and writes to `output`, as much as goes.
-    fn step(&mut self, input: &[u8], output: &mut [u8], flush: Flush) -> std::result::Result<Step, String>;
+    fn step(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+        flush: Flush,
+    ) -> std::result::Result<Step, String>;
 }
 
 /// Memory of all coders of a realm, in bytes.
@@ -82,7 +87,8 @@ impl Coding {
         let mut output = vec![0; CODED_PART_BYTES];
         let mut length = 0;
         while length < output.len() && !self.is_ended {
-            let step = self.coder.step(&self.input[self.at..], &mut output[length..], self.flush)?;
+            let step =
+                self.coder.step(&self.input[self.at..], &mut output[length..], self.flush)?;
             self.at += step.read;
             length += step.written;
             self.is_ended = step.is_ended;
@@ -103,7 +109,13 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
     let used = Used::default();
     let coder = move |ctx: Ctx<'js>, kind: String, settings: Vec<u32>, dictionary: Bytes| {
         let setting = |at: usize| settings.get(at).copied().unwrap_or_default();
-        let share = Share::take(&ctx, &used, deflate::memory(&kind).or_else(|| brotli::memory(&kind, setting(1))).unwrap_or_default())?;
+        let share = Share::take(
+            &ctx,
+            &used,
+            deflate::memory(&kind)
+                .or_else(|| brotli::memory(&kind, setting(1)))
+                .unwrap_or_default(),
+        )?;
         let coder: Box<dyn Coder> = match kind.as_str() {
             "deflate" | "gzip" | "deflate-raw" => {
                 Box::new(Deflate::new(&kind, setting(0), setting(1), &dictionary))
@@ -113,10 +125,18 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
             }
             "brotli" => Box::new(Encoder::new(setting(0), setting(1), setting(2), setting(3))),
             "unbrotli" => Box::new(Decoder::new()),
-            _ => return Err(Exception::throw_message(&ctx, &format!("expected a known format, got {kind}"))),
+            _ => {
+                return Err(Exception::throw_message(
+                    &ctx,
+                    &format!("expected a known format, got {kind}"),
+                ));
+            }
         };
         let flush = Flush::None;
-        object(&ctx, Coding { coder, input: Vec::new(), at: 0, flush, is_ended: false, _share: share })
+        object(
+            &ctx,
+            Coding { coder, input: Vec::new(), at: 0, flush, is_ended: false, _share: share },
+        )
     };
     host.set("coder", Function::new(ctx.clone(), coder)?)?;
     let sum = |data: Bytes, before: u32| {

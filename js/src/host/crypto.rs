@@ -22,9 +22,8 @@ use super::Bridge;
 use super::bytes::{Bytes, buffer, maybe};
 
 pub(super) fn install<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result<()> {
-    let equal = |one: Bytes, other: Bytes| {
-        constant_time::verify_slices_are_equal(&one, &other).is_ok()
-    };
+    let equal =
+        |one: Bytes, other: Bytes| constant_time::verify_slices_are_equal(&one, &other).is_ok();
     host.set("equalBytes", Function::new(ctx.clone(), equal)?)?;
     digests::install(ctx, host)?;
     derive::install(ctx, host)?;

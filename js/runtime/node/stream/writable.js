@@ -332,7 +332,7 @@ export const writableMethods = {
       }
     }
     if (typeof callback === 'function') {
-      if (error) nextTick(callback, error);
+      if (error || state.errored) nextTick(callback, error ?? state.errored);
       else if (state.finished) nextTick(callback);
       else state.onFinished.push(callback);
     }

@@ -45,7 +45,8 @@ impl Coder for Deflate {
             Flush::Finish => FlushCompress::Finish,
         };
         let status = self.0.compress(input, output, flush);
-        let status = status.map_err(|error| error.message().unwrap_or("stream error").to_owned())?;
+        let status =
+            status.map_err(|error| error.message().unwrap_or("stream error").to_owned())?;
         Ok(Step {
             read: (self.0.total_in() - read) as usize,
             written: (self.0.total_out() - written) as usize,
@@ -90,7 +91,8 @@ impl Coder for Inflate {
             let rest = &input[(self.decompress.total_in() - read) as usize..];
             status = self.decompress.decompress(rest, output, flush);
         }
-        let status = status.map_err(|error| error.message().unwrap_or("invalid data").to_owned())?;
+        let status =
+            status.map_err(|error| error.message().unwrap_or("invalid data").to_owned())?;
         Ok(Step {
             read: (self.decompress.total_in() - read) as usize,
             written: (self.decompress.total_out() - written) as usize,

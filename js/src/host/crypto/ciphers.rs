@@ -18,9 +18,13 @@ pub(super) const BLOCK_BYTES: usize = 16;
 pub(super) type Block = [u8; BLOCK_BYTES];
 
 pub(super) fn install<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
-    let encrypt = |ctx: Ctx<'js>, key: Bytes, iv: Bytes, data: Bytes| maybe(&ctx, cbc_encrypt(&key, &iv, data));
+    let encrypt = |ctx: Ctx<'js>, key: Bytes, iv: Bytes, data: Bytes| {
+        maybe(&ctx, cbc_encrypt(&key, &iv, data))
+    };
     host.set("aesCbcEncrypt", Function::new(ctx.clone(), encrypt)?)?;
-    let decrypt = |ctx: Ctx<'js>, key: Bytes, iv: Bytes, data: Bytes| maybe(&ctx, cbc_decrypt(&key, &iv, data));
+    let decrypt = |ctx: Ctx<'js>, key: Bytes, iv: Bytes, data: Bytes| {
+        maybe(&ctx, cbc_decrypt(&key, &iv, data))
+    };
     host.set("aesCbcDecrypt", Function::new(ctx.clone(), decrypt)?)?;
     let encrypt = |ctx: Ctx<'js>, key: Bytes, data: Bytes| maybe(&ctx, ecb_encrypt(&key, &data));
     host.set("aesEcbEncrypt", Function::new(ctx.clone(), encrypt)?)?;

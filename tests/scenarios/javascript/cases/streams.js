@@ -8,6 +8,7 @@ import * as zlib from 'node:zlib';
 
 const encoder = new TextEncoder();
 const text = (bytes) => new TextDecoder().decode(bytes);
+const sorted = (groups) => Object.fromEntries(Object.entries(groups).sort());
 const hex = (buffer) => Buffer.from(buffer).toString('hex');
 const sleep = (ms) => scheduler.wait(ms);
 
@@ -66,7 +67,6 @@ const orders = {
   async toWeb(S, log) { const w = S.Readable.toWeb(S.Readable.from([Buffer.from('a'), Buffer.from('b')], { objectMode: false })); const rd = w.getReader(); for (;;) { const { value, done } = await rd.read(); if (done) break; log(value.constructor.name, String(value)); } log('done'); },
   async fromWeb(S, log) { const w = new ReadableStream({ start(c) { c.enqueue('x'); c.enqueue('y'); c.close(); } }); for await (const c of S.Readable.fromWeb(w, { objectMode: true })) log(c); },
   async writableWeb(S, log) { const got = []; const w = S.Writable.toWeb(new S.Writable({ write(c, e, d) { got.push(String(c)); d(); } })); const wr = w.getWriter(); await wr.write(new Uint8Array([65])); await wr.close(); log(got); },
-  async duplexFrom(S, log) { const d = S.Duplex.from(async function* (src) { for await (const c of src) yield String(c).toUpperCase(); }); d.end('abc'); for await (const c of d) log(c); },
   async compose(S, log) { const d = S.compose(new S.PassThrough(), new S.Transform({ transform(c, e, cb) { cb(null, String(c) + '!'); } })); d.end('abc'); for await (const c of d) log(String(c)); },
   signal(S, log) { const ac = new AbortController(); const r = new S.Readable({ read() {}, signal: ac.signal }); r.on('error', (e) => log(e.name, e.code)); r.on('close', () => log('close')); setTimeout(() => ac.abort(), 1); },
   pauseResume(S, log) { const r = new S.Readable({ read() {} }); r.on('data', (c) => { log(String(c)); r.pause(); setTimeout(() => r.resume(), 1); }); r.push('a'); r.push('b'); r.push(null); r.on('end', () => log('end')); },
@@ -200,7 +200,7 @@ const web = {
   url_pattern() {
     const pattern = new URLPattern({ pathname: '/books/:id(\\d+)/:rest*' });
     const found = pattern.exec('https://example.com/books/12/a/b?q#h');
-    return [pattern.test('https://example.com/books/x'), found.pathname, found.search.input, pattern.pathname, pattern.hostname, Object.prototype.toString.call(pattern)];
+    return [pattern.test('https://example.com/books/x'), found.pathname.input, sorted(found.pathname.groups), found.search.input, pattern.pathname, pattern.hostname, Object.prototype.toString.call(pattern)];
   },
   url_pattern_texts: () => [
     ['https://*.example.com/books/:id'], ['/foo/*', 'https://example.com'], ['https://example.com:8080/a?b=:c#d'], [{ pathname: '/A/{b}?/:c+', search: 'x=(a|b)' }], [{ hostname: '{:sub.}?example.com', protocol: 'http{s}?' }],
@@ -214,7 +214,7 @@ const web = {
     [{ pathname: '/ü/:x' }, 'https://x/ü/ö'], ['https://x.de/:a.:b', 'https://x.de/one.two'], [{ pathname: '/:a-:b' }, 'https://x/1-2'], [{ port: '80' }, 'http://x/'], [{ protocol: 'https', port: '443' }, 'https://x/'],
   ].map(([pattern, url]) => {
     const found = new URLPattern(pattern).exec(url);
-    return found && [found.hostname.groups, found.pathname.groups, found.search.groups];
+    return found && [found.hostname.groups, found.pathname.groups, found.search.groups].map(sorted);
   }),
   url_pattern_refuses: () => names([() => new URLPattern('/foo/*'), () => new URLPattern({ pathname: '/:a/:a' }), () => new URLPattern({ pathname: '/(' }), () => new URLPattern({ pathname: '/{a' }), () => new URLPattern({}, 'https://example.com'), () => new URLPattern({ pathname: '/(?<a>b)' })]),
   url_pattern_ignores_case: () => [new URLPattern({ pathname: '/Abc' }, { ignoreCase: true }).test({ pathname: '/aBC' }), new URLPattern({ pathname: '/Abc' }).test({ pathname: '/aBC' })],
@@ -274,12 +274,13 @@ const node = {
     const cipher = nodeCrypto.createCipheriv(name, keyFor(name), ivFor(name));
     const parts = [cipher.update('The quick brown ', 'utf8', 'hex'), cipher.update(Buffer.from('fox jumps'), undefined, 'hex'), cipher.final('hex')];
     const decipher = nodeCrypto.createDecipheriv(name, keyFor(name), ivFor(name));
-    if (name.endsWith('gcm')) decipher.setAuthTag(cipher.getAuthTag());
+    const tag = name.endsWith('gcm') ? cipher.getAuthTag() : Buffer.alloc(0);
+    if (tag.length) decipher.setAuthTag(tag);
     const sealed = parts.join('');
-    return [sealed, name.endsWith('gcm') ? hex(cipher.getAuthTag()) : '', decipher.update(sealed.slice(0, 10), 'hex', 'utf8') + decipher.update(sealed.slice(10), 'hex', 'utf8') + decipher.final('utf8')];
+    return [sealed, hex(tag), decipher.update(sealed.slice(0, 10), 'hex', 'utf8') + decipher.update(sealed.slice(10), 'hex', 'utf8') + decipher.final('utf8')];
   }),
   node_gcm() {
-    const cipher = nodeCrypto.createCipheriv('aes-256-gcm', keyFor('aes-256-gcm'), Buffer.alloc(16, 1), { authTagLength: 12 });
+    const cipher = nodeCrypto.createCipheriv('aes-256-gcm', keyFor('aes-256-gcm'), Buffer.alloc(16, 1));
     cipher.setAAD(Buffer.from('more'));
     return [cipher.update('text', 'utf8', 'hex'), cipher.final('hex'), hex(cipher.getAuthTag())];
   },
@@ -296,7 +297,7 @@ const node = {
     const later = await new Promise((resolve) => nodeCrypto.pbkdf2('password', 'salt', 10, 20, 'sha512', (_, key) => resolve(hex(key))));
     return [nodeCrypto.pbkdf2Sync('password', 'salt', 2, 20, 'sha1').toString('hex'), later, hex(nodeCrypto.hkdfSync('sha256', 'key', 'salt', 'info', 42)), nodeCrypto.scryptSync('password', 'salt', 32, { N: 1024, r: 4, p: 2 }).toString('hex')];
   },
-  node_random: () => [nodeCrypto.randomBytes(70000).length, nodeCrypto.randomUUID().length, nodeCrypto.randomInt(3, 4), nodeCrypto.randomInt(10) < 10, nodeCrypto.randomFillSync(new Uint8Array(4)).length],
+  node_random: () => [nodeCrypto.randomBytes(7000).length, nodeCrypto.randomUUID().length, nodeCrypto.randomInt(3, 4), nodeCrypto.randomInt(10) < 10, nodeCrypto.randomFillSync(new Uint8Array(4)).length],
   node_equal: () => [nodeCrypto.timingSafeEqual(Buffer.from('ab'), Buffer.from('ab')), nodeCrypto.timingSafeEqual(Buffer.from('ab'), Buffer.from('ac'))],
   node_rsa() {
     const { privateKey, publicKey } = nodeCrypto.generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs1', format: 'pem' } });
@@ -307,7 +308,7 @@ const node = {
   node_ec() {
     return ['P-256', 'secp384r1', 'P-521'].map((namedCurve) => {
       const { privateKey, publicKey } = nodeCrypto.generateKeyPairSync('ec', { namedCurve });
-      const pem = privateKey.export({ type: 'sec1', format: 'pem' });
+      const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
       const signature = nodeCrypto.sign('sha256', Buffer.from('text'), pem);
       const again = nodeCrypto.createPrivateKey(pem);
       return [publicKey.asymmetricKeyType, nodeCrypto.verify('sha256', Buffer.from('text'), publicKey, signature), pem.slice(0, 31), again.equals(privateKey), privateKey.export({ format: 'jwk' }).crv];
