@@ -45,7 +45,8 @@ function brotliNumbers(options) {
     if (typeof value !== 'number' && typeof value !== 'boolean') throw invalidType('options.params[key]', 'number', value);
   }
   const { BROTLI_PARAM_QUALITY: quality, BROTLI_PARAM_LGWIN: window, BROTLI_PARAM_MODE: mode, BROTLI_PARAM_SIZE_HINT: size } = constants;
-  return [params[quality] ?? 11, params[window] ?? 22, params[mode] ?? 0, params[size] ?? 0];
+  const number = (name, usual) => Number(params[name] ?? usual) >>> 0;
+  return [number(quality, 11), number(window, 22), number(mode, 0), number(size, 0)];
 }
 
 /** One coder of a kind: `deflate`, `gzip`, `deflate-raw`, `inflate`, `gunzip`, `inflate-raw`, `unzip`, `brotli` or `unbrotli`. */
