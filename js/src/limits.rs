@@ -85,8 +85,9 @@ pub(crate) const SCRYPT_BYTES_MAX: f64 = (MEMORY_BYTES_MAX / 2) as f64;
 /// Maximum number of blocks of scrypt: some seconds.
 pub(crate) const SCRYPT_BLOCKS_MAX: f64 = 16_777_216.0;
 
-/// Maximum memory of all compressors of a realm, in bytes: half of a realm's, which they are not part of.
-pub(crate) const CODER_BYTES_MAX: usize = MEMORY_BYTES_MAX / 2;
+/// Maximum memory of all compressors of a realm, in bytes: as much as the realm's, which they are not part
+/// of. Three of Brotli fit, or some hundreds of deflate.
+pub(crate) const CODER_BYTES_MAX: usize = MEMORY_BYTES_MAX;
 
 /// Size of a part of what a compressor makes, in bytes.
 pub(crate) const CODED_PART_BYTES: usize = 64 << 10;

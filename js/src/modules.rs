@@ -75,6 +75,8 @@ const OURS: &[(&str, &str)] = &[
     ("dotdo:node/stream/base", include_str!("../runtime/node/stream/base.js")),
     ("dotdo:node/stream/duplex", include_str!("../runtime/node/stream/duplex.js")),
     ("dotdo:node/stream/finished", include_str!("../runtime/node/stream/finished.js")),
+    ("dotdo:node/stream/from", include_str!("../runtime/node/stream/from.js")),
+    ("dotdo:node/stream/pipe", include_str!("../runtime/node/stream/pipe.js")),
     ("dotdo:node/stream/pipeline", include_str!("../runtime/node/stream/pipeline.js")),
     ("dotdo:node/stream/readable", include_str!("../runtime/node/stream/readable.js")),
     ("dotdo:node/stream/writable", include_str!("../runtime/node/stream/writable.js")),

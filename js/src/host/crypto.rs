@@ -28,6 +28,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridg
     digests::install(ctx, host)?;
     derive::install(ctx, host)?;
     ciphers::install(ctx, host)?;
+    gcm::install(ctx, host)?;
     rsa::install(ctx, host)?;
     curves::install(ctx, host, bridge)
 }

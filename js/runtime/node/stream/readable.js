@@ -3,7 +3,9 @@ import { Buffer } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
 import { EventEmitter } from 'node:events';
 import { AbortError, invalidType } from 'dotdo:node/errors';
-import { construct, destroy, errorOrDestroy, errors, followSignal, isIterable, lifeOf, nextTick, sizeOf, Stream, undestroy } from 'dotdo:node/stream/base';
+import { construct, destroy, errorOrDestroy, errors, followSignal, lifeOf, nextTick, sizeOf, Stream, undestroy } from 'dotdo:node/stream/base';
+import { from } from 'dotdo:node/stream/from';
+import { pipe } from 'dotdo:node/stream/pipe';
 
 const SIZE_MAX = 2 ** 30;
 
@@ -381,61 +383,6 @@ readableMethods.addListener = readableMethods.on;
 readableMethods.off = readableMethods.removeListener;
 Object.assign(Readable.prototype, readableMethods);
 
-function pipe(source, target, options) {
-  const state = source._readableState;
-  state.pipes.push(target);
-  let isClean = false;
-  const pausing = () => {
-    if (isClean) return;
-    state.awaitDrain.add(target);
-    source.pause();
-  };
-  const data = (chunk) => {
-    if (target.write(chunk) === false) pausing();
-  };
-  const drain = () => {
-    state.awaitDrain.delete(target);
-    if (state.awaitDrain.size === 0 && source.listenerCount('data') > 0) source.resume();
-  };
-  const end = () => target.end();
-  const unpipe = () => source.unpipe(target);
-  const ending = options?.end !== false ? end : unpipe;
-  const failed = (error) => {
-    unpipe();
-    target.removeListener('error', failed);
-    if (target.listenerCount('error') > 0) return;
-    if (target._writableState && !target._writableState.errorEmitted) errorOrDestroy(target, error);
-    else target.emit('error', error);
-  };
-  const close = () => {
-    target.removeListener('finish', finish);
-    unpipe();
-  };
-  const finish = () => {
-    target.removeListener('close', close);
-    unpipe();
-  };
-  const clean = (from) => {
-    if (from !== source || isClean) return;
-    isClean = true;
-    for (const [emitter, name, listener] of listeners) emitter.removeListener(name, listener);
-    if (state.awaitDrain.size && (!target._writableState || target._writableState.needDrain)) drain();
-  };
-  const listeners = [[target, 'close', close], [target, 'finish', finish], [target, 'drain', drain], [target, 'error', failed], [target, 'unpipe', clean], [source, 'end', ending], [source, 'data', data]];
-  if (state.endEmitted) nextTick(ending);
-  else source.once('end', ending);
-  target.on('unpipe', clean);
-  source.on('data', data);
-  target.prependListener('error', failed);
-  target.once('close', close);
-  target.once('finish', finish);
-  target.on('drain', drain);
-  target.emit('pipe', source);
-  if (target.writableNeedDrain === true) pausing();
-  else if (!state.flowing) source.resume();
-  return target;
-}
-
 const ofState = (read) => ({ get() { return this._readableState ? read(this._readableState) : undefined; }, configurable: true, enumerable: false });
 
 /** Fields that `Duplex` has too. */
@@ -470,51 +417,6 @@ Object.defineProperties(Readable.prototype, readableFields);
 Readable.prototype[EventEmitter.captureRejectionSymbol ?? Symbol.for('nodejs.rejection')] = function rejected(error) {
   this.destroy(error);
 };
-
-/** A stream of what an iterable gives. */
-export function from(Type, iterable, options) {
-  if (typeof iterable === 'string' || iterable instanceof Buffer) {
-    return new Type({ objectMode: true, ...options, read() { this.push(iterable); this.push(null); } });
-  }
-  if (!isIterable(iterable)) throw invalidType('iterable', ['Iterable'], iterable);
-  const isAsync = typeof iterable[Symbol.asyncIterator] === 'function';
-  const iterator = isAsync ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]();
-  const stream = new Type({ objectMode: true, highWaterMark: 1, ...options });
-  let isReading = false;
-  const next = async () => {
-    try {
-      for (;;) {
-        const { value, done } = isAsync ? await iterator.next() : iterator.next();
-        if (done) return void stream.push(null);
-        const item = typeof value?.then === 'function' ? await value : value;
-        if (item === null) throw errors.nullValues();
-        if (!stream.push(item)) {
-          isReading = false;
-          return;
-        }
-      }
-    } catch (error) {
-      stream.destroy(error);
-    }
-  };
-  stream._read = () => {
-    if (isReading) return;
-    isReading = true;
-    next();
-  };
-  stream._destroy = (error, callback) => {
-    const close = async () => {
-      if (error && typeof iterator.throw === 'function') {
-        const { value, done } = await iterator.throw(error);
-        await value;
-        if (done) return;
-      }
-      await (await iterator.return?.())?.value;
-    };
-    close().then(() => nextTick(callback, error), (failed) => nextTick(callback, failed ?? error));
-  };
-  return stream;
-}
 
 Readable.from = (iterable, options) => from(Readable, iterable, options);
 

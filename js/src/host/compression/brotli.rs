@@ -8,14 +8,18 @@ use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 
 use super::{Coder, Flush, Step};
 
-/// Largest window, as its logarithm.
-const WINDOW_MAX: u32 = 24;
+/// Largest window of what is read, as its logarithm.
+const READ_WINDOW_MAX: u32 = 24;
 
-/// Memory that a coder takes, in bytes: an encoder has its window twice and tables of four times that.
+/// Largest window of what is written: what Node takes by default. A larger one would need more memory
+/// than there is for compressors.
+const WINDOW_MAX: u32 = 22;
+
+/// Memory that a coder takes, in bytes: an encoder has its window twice and tables of six times that.
 pub(super) fn memory(kind: &str, window: u32) -> Option<usize> {
     match kind {
         "brotli" => Some((8 << window.clamp(10, WINDOW_MAX)) + (4 << 20)),
-        "unbrotli" => Some((1 << WINDOW_MAX) + (1 << 20)),
+        "unbrotli" => Some((1 << READ_WINDOW_MAX) + (1 << 20)),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use aws_lc_rs::key_wrap::{self, AesKek, KeyWrap};
 use rquickjs::function::Function;
 use rquickjs::{Ctx, Object, Result};
 
-use super::{Bytes, gcm, maybe};
+use super::{Bytes, maybe};
 
 /// Size of a block of AES, in bytes.
 pub(super) const BLOCK_BYTES: usize = 16;
@@ -38,8 +38,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
     let wrap = |ctx: Ctx<'js>, key: Bytes, data: Bytes| maybe(&ctx, wrap(&key, &data));
     host.set("aesWrap", Function::new(ctx.clone(), wrap)?)?;
     let unwrap = |ctx: Ctx<'js>, key: Bytes, data: Bytes| maybe(&ctx, unwrap(&key, &data));
-    host.set("aesUnwrap", Function::new(ctx.clone(), unwrap)?)?;
-    gcm::install(ctx, host)
+    host.set("aesUnwrap", Function::new(ctx.clone(), unwrap)?)
 }
 
 fn unbound(key: &[u8]) -> Option<UnboundCipherKey> {

@@ -93,9 +93,12 @@ fn whole(curve: &str, point: &[u8]) -> Option<Vec<u8>> {
         "P-521" => (133, &ECDSA_P521_SHA512_FIXED),
         _ => return (point.len() == 32).then(|| point.to_vec()),
     };
-    if !matches!((point.first()?, point.len()), (2 | 3, half) if half == length / 2 + 1)
-        && !(point[0] == 4 && point.len() == length)
-    {
+    let expected = match point.first()? {
+        2 | 3 => length / 2 + 1,
+        4 => length,
+        _ => return None,
+    };
+    if point.len() != expected {
         return None;
     }
     let key: PublicKeyX509Der<'_> =
