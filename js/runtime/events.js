@@ -102,6 +102,8 @@ export class MessageEvent extends Event {
     super(type, init);
     this.data = init?.data ?? null;
   }
+
+  get ports() { return []; }
 }
 
 /** The end of a WebSocket. */

@@ -23,6 +23,10 @@ builtin.has = (name) => builtinModules.includes(String(name).replace(/^node:/, '
 export const streams = () => load('dotdo:streams');
 export const forms = () => load('dotdo:forms');
 export const subtle = () => load('dotdo:subtle');
+export const digestStream = () => load('dotdo:crypto/stream');
+export const messages = () => load('dotdo:messages');
+export const patterns = () => load('dotdo:patterns');
+export const compression = () => load('dotdo:compression');
 export const performanceTimeline = () => load('node:perf_hooks').timeline;
 
 /** Whether `value` is of this class of a module, which it can't be if that was not loaded. */
@@ -42,5 +46,7 @@ const STREAMS = [
 /** Names in the globals, and where they are. */
 export const LAZY = new Map([
   ...STREAMS.map((name) => [name, streams]), ...['Blob', 'File', 'FormData'].map((name) => [name, forms]), ['CryptoKey', subtle],
+  ...['CompressionStream', 'DecompressionStream'].map((name) => [name, compression]),
+  ...['MessageChannel', 'MessagePort'].map((name) => [name, messages]), ['URLPattern', patterns],
   ['Buffer', () => builtin('node:buffer')], ['process', () => ({ process: builtin('node:process') })],
 ]);

@@ -1,7 +1,7 @@
 // The web's interfaces, as far as they are whole: bodies are read at once, and have no streams.
 import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { structuredClone } from 'dotdo:clone';
-import { forms, isBlob, isForm, isStream, LAZY, performanceTimeline, streams, subtle } from 'dotdo:lazy';
+import { digestStream, forms, isBlob, isForm, isStream, LAZY, performanceTimeline, streams, subtle } from 'dotdo:lazy';
 import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from 'dotdo:sockets';
 import { AbortController, AbortSignal, CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent } from 'dotdo:events';
 import { clearTimeout, scheduler, setImmediate, setInterval, setTimeout } from 'dotdo:timers';
@@ -513,7 +513,8 @@ export class TextEncoder {
   }
 
   encodeInto(source, target) {
-    const bytes = view(target);
+    if (!(target instanceof Uint8Array)) throw new TypeError("Failed to execute 'encodeInto' on 'TextEncoder': parameter 2 is not of type 'Uint8Array'.");
+    const bytes = target;
     let [read, written] = [0, 0];
     for (const letter of String(source).toWellFormed()) {
       const encoded = encodeUtf8(letter);
@@ -532,17 +533,22 @@ export class TextDecoder {
   /** The beginning of a character whose end has not come yet. */
   #rest = new Uint8Array();
   #begun = false;
+  #encoding = 'utf-8';
+  /** What decodes another encoding than UTF-8. */
+  #other = null;
 
   constructor(label = 'utf-8', { fatal = false, ignoreBOM = false } = {}) {
-    if (!['utf-8', 'utf8', 'unicode-1-1-utf-8'].includes(String(label).trim().toLowerCase())) {
-      missing(`TextDecoder of ${label}`, 'only UTF-8 is');
-    }
     this.#fatal = Boolean(fatal);
     this.#ignoreBOM = Boolean(ignoreBOM);
+    if (String(label).toLowerCase() === 'utf-8') return;
+    const encoding = host.encoding(String(label).toWellFormed());
+    if (!encoding || encoding === 'replacement') throw new RangeError(`"${label}" is not a valid encoding.`);
+    this.#encoding = encoding;
+    if (encoding !== 'utf-8') this.#other = host.decoder(encoding, this.#fatal, this.#ignoreBOM);
   }
 
   get encoding() {
-    return 'utf-8';
+    return this.#encoding;
   }
 
   get fatal() {
@@ -556,6 +562,11 @@ export class TextDecoder {
   decode(source = new Uint8Array(), options) {
     const bytes = view(source);
     if (!bytes) throw new TypeError('expected a buffer to decode');
+    if (this.#other) {
+      const text = this.#other(binary(bytes), !options?.stream);
+      if (text === undefined) throw new TypeError('Failed to decode input.');
+      return text;
+    }
     let whole = bytes;
     if (this.#rest.length) {
       whole = new Uint8Array(this.#rest.length + bytes.length);
@@ -649,7 +660,16 @@ export const crypto = {
   get subtle() {
     return subtle().subtle;
   },
+  get DigestStream() {
+    return digestStream().DigestStream;
+  },
 };
+
+/** What code looks at to know where it is: on Cloudflare's interface. */
+class Navigator {
+  get userAgent() { return 'Cloudflare-Workers'; }
+  get [Symbol.toStringTag]() { return 'Navigator'; }
+}
 
 /** The time of the event that runs: it stands still meanwhile, as on Cloudflare. */
 function standDate() {
@@ -720,8 +740,24 @@ for (const name of [
 }
 const performance = new Performance();
 
+const queue = globalThis.queueMicrotask;
+
+/** An exception of what runs later is its own, as one in a timer. */
+function queueMicrotask(work) {
+  if (typeof work !== 'function') throw new TypeError(`expected a function to call later, got ${typeof work}`);
+  queue(() => {
+    try {
+      work();
+    } catch (error) {
+      // Without memory the realm ends.
+      if (error === null || error?.name === 'InternalError') throw error;
+      log('error')('uncaught in a microtask:', error);
+    }
+  });
+}
+
 const ABSENT_CLASSES = [
-  'BroadcastChannel', 'CompressionStream', 'DecompressionStream', 'EventSource', 'HTMLRewriter', 'MessageChannel', 'URLPattern',
+  'BroadcastChannel', 'EventSource', 'HTMLRewriter',
 ];
 
 export function install(more) {
@@ -730,7 +766,7 @@ export function install(more) {
     Headers, Request, Response, URL, URLSearchParams, TextEncoder, TextDecoder, console, crypto, structuredClone,
     WebSocket, WebSocketPair, WebSocketRequestResponsePair,
     AbortController, AbortSignal, CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent,
-    setTimeout, setInterval, setImmediate, clearTimeout, clearInterval: clearTimeout, clearImmediate: clearTimeout, scheduler,
+    queueMicrotask, setTimeout, setInterval, setImmediate, clearTimeout, clearInterval: clearTimeout, clearImmediate: clearTimeout, scheduler,
   };
   for (const [name, value] of Object.entries(here)) define(name, value);
   for (const [name, module] of LAZY) {
@@ -758,6 +794,8 @@ export function install(more) {
   define('global', globalThis);
   define('Date', standDate());
   define('performance', performance);
+  define('navigator', new Navigator());
+  define('reportError', (error) => log('error')('reported:', error));
   Object.defineProperty(Math, 'random', { value: random, writable: true, configurable: true });
   refuseEvaluation();
 }

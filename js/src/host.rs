@@ -5,11 +5,14 @@
 //! are those of the core.
 
 mod bodies;
+mod bytes;
+mod compression;
 mod crypto;
 mod inside;
 mod names;
 pub(crate) mod sockets;
 mod storage;
+mod texts;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -29,8 +32,8 @@ use crate::engine::is_out_of_memory;
 use crate::event::{Call, Effect, Failed, Fault, Operation, Outcome, Work as Undertaking};
 use crate::fetching::Fetch;
 use crate::limits::{BEGUN_BYTES_MAX, BEGUN_MAX, LOGGED_BYTES_MAX};
-use crate::source::Source;
 use crate::modules;
+use crate::source::Source;
 
 /// Work on the context of the object whose event runs.
 pub(crate) type Work = Box<dyn FnOnce(&mut Context) + Send>;
@@ -276,7 +279,9 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> Result<()> {
     let host = Object::new(ctx.clone())?;
     events(ctx, &host, bridge)?;
     names::install(ctx, &host, bridge)?;
-    crypto::install(ctx, &host)?;
+    crypto::install(ctx, &host, bridge)?;
+    compression::install(ctx, &host)?;
+    texts::install(ctx, &host)?;
     bodies::install(ctx, &host, bridge)?;
     inside::install(ctx, &host)?;
     storage::install(ctx, &host, bridge)?;

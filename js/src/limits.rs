@@ -85,3 +85,23 @@ pub(crate) const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// Maximum length of a line that a bundle logs, in bytes.
 pub(crate) const LOGGED_BYTES_MAX: usize = 8 << 10;
+
+/// Maximum size of what is derived from a secret at once, in bytes.
+pub(crate) const DERIVED_BYTES_MAX: f64 = 1048576.0;
+
+/// Maximum number of rounds of PBKDF2 for all blocks of what is derived: some seconds, in which nothing
+/// stops it. OWASP asks for 1.3 million.
+pub(crate) const PBKDF2_ROUNDS_MAX: f64 = 10_000_000.0;
+
+/// Maximum memory of scrypt, in bytes: half of a realm's, which it is not part of.
+pub(crate) const SCRYPT_BYTES_MAX: f64 = (MEMORY_BYTES_MAX / 2) as f64;
+
+/// Maximum number of blocks of scrypt: some seconds.
+pub(crate) const SCRYPT_BLOCKS_MAX: f64 = 16_777_216.0;
+
+/// Maximum memory of all compressors of a realm, in bytes: as much as the realm's, which they are not part
+/// of. Three of Brotli fit, or some hundreds of deflate.
+pub(crate) const CODER_BYTES_MAX: usize = MEMORY_BYTES_MAX;
+
+/// Size of a part of what a compressor makes, in bytes.
+pub(crate) const CODED_PART_BYTES: usize = 64 << 10;
