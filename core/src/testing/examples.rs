@@ -4,20 +4,26 @@
 //! crate and not the other way round. [`dotdo`] stands for it.
 
 use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{CountingRandom, ManualClock};
+use super::{CountingRandom, ManualClock, TestStore};
 use crate::activation::Components;
 use crate::engine::Engine;
 use crate::error::{Error as Failure, Result};
 use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
-use crate::object::{App, Body, Context, DurableObject, Request, Response};
+use crate::object::{App, Body, Context, DurableObject, Request, RequestExt, Response, WebSocket};
 use crate::settings::Settings;
-use crate::store::Memory;
+use crate::sockets::SocketMessage;
+use crate::store::{Bucket, Memory};
 use crate::tenants::SharedBucket;
+
+/// What an example ends with.
+pub type Outcome = std::result::Result<(), Box<dyn Error>>;
 
 /// The facade, as far as this crate makes it.
 pub mod dotdo {
@@ -62,6 +68,11 @@ impl DurableObject for Shop {
 
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         match request.uri().path() {
+            "/live" => {
+                let mut socket = request.websocket()?;
+                ctx.accept(&mut socket, &[])?;
+                return Ok(socket.upgraded());
+            }
             "/refuse" => return Err(Failure::handler("the shop is closed")),
             "/tell" => {
                 ctx.send("Shop", "south", http::Request::post("/refuse").body(Body::empty())?)?
@@ -75,6 +86,15 @@ impl DurableObject for Shop {
         }
         Ok(Response::default())
     }
+
+    async fn websocket_message(
+        &mut self,
+        socket: WebSocket,
+        message: SocketMessage,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        socket.send(ctx, message)
+    }
 }
 
 /// A program with the class of the example's object.
@@ -87,15 +107,9 @@ pub fn app() -> App {
 /// # Panics
 ///
 /// When the example fails.
-pub fn with_object(example: impl AsyncFnOnce(Engine, ObjectId) -> Result<(), Box<dyn Error>>) {
+pub fn with_object(example: impl AsyncFnOnce(Engine, ObjectId) -> Outcome) {
     run(async || {
-        let engine =
-            Engine::start(App::new().class("Shop", || Shop), Settings::default(), components());
-        let (engine, object) = (engine.await?, Tenant::local().object("Shop", "north")?);
-        for item in ["tea", "jam"] {
-            engine.fetch(&object, None, Request::new(item.into())).await?;
-        }
-        engine.finish_background().await;
+        let (engine, object) = opened().await?;
         example(engine, object).await
     });
 }
@@ -105,10 +119,25 @@ pub fn with_object(example: impl AsyncFnOnce(Engine, ObjectId) -> Result<(), Box
 /// # Panics
 ///
 /// When the example fails.
-pub fn run(example: impl AsyncFnOnce() -> Result<(), Box<dyn Error>>) {
+pub fn run(example: impl AsyncFnOnce() -> Outcome) {
+    finish(Box::pin(example()));
+}
+
+/// Not generic, so that it is compiled once for all examples.
+fn finish(example: Pin<Box<dyn Future<Output = Outcome> + '_>>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let outcome = runtime.expect("the system gives a runtime").block_on(example());
+    let outcome = runtime.expect("the system gives a runtime").block_on(example);
     outcome.expect("the example does what it says");
+}
+
+async fn opened() -> Result<(Engine, ObjectId)> {
+    let engine = Engine::start(app(), Settings::default(), components()).await?;
+    let object = Tenant::local().object("Shop", "north")?;
+    for item in ["tea", "jam"] {
+        engine.fetch(&object, None, Request::new(item.into())).await?;
+    }
+    engine.finish_background().await;
+    Ok((engine, object))
 }
 
 /// What an engine runs on.
@@ -123,4 +152,9 @@ pub fn components() -> Components {
         directory: None,
         instance: Uuid::from_u128(1),
     }
+}
+
+/// An empty bucket, whose clock stands still.
+pub fn bucket() -> Arc<dyn Bucket> {
+    Arc::new(TestStore::new(Arc::new(ManualClock::new())))
 }

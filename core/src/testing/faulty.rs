@@ -11,6 +11,23 @@ use crate::store::{Bucket, Key, Part, StoreError};
 use crate::sync::Mutex;
 
 /// A fault of one request.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{Bucket, Key, StoreError};
+/// use dotdo::testing::{Fault, ManualClock, Operation, TestStore};
+///
+/// let store = TestStore::new(Arc::new(ManualClock::new()));
+/// store.faults().fail_next(Operation::Create, [Fault::AppliedButExists]);
+/// let error = store.create(&Key::new("report"), "3 orders".into()).await.unwrap_err();
+/// assert!(matches!(error, StoreError::Exists { .. }));
+/// assert!(store.get(&Key::new("report")).await?.is_some(), "and it is one's own");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing: it works.

@@ -8,6 +8,22 @@ use uuid::Uuid;
 use crate::store::{Bucket, Key, Part, StoreError};
 
 /// An operation of a store.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{Bucket, Key};
+/// use dotdo::testing::{ManualClock, Operation, TestStore};
+///
+/// let store = TestStore::new(Arc::new(ManualClock::new()));
+/// store.list(&Key::new("reports"), None, 10).await?;
+/// assert_eq!(store.record().count(Operation::List, "reports"), 1);
+/// assert_eq!(Operation::List.name(), "list");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// [`Bucket::create`].

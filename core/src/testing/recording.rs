@@ -7,7 +7,7 @@ use super::layer::{Layer, Operation, bucket_of_layer};
 use crate::store::{Bucket, Key, StoreError};
 use crate::sync::Mutex;
 
-/// A request to a store.
+/// A request to a store. [`RecordingBucket`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     /// The operation.
