@@ -185,7 +185,7 @@ fn definition(text: &str, name: &str) -> Option<(usize, Option<String>)> {
     let lines: Vec<&str> = text.lines().collect();
     let defines = |line: &&str| {
         let kind = |kind: &&str| word_at(line, &format!("{kind}{name}")).is_some();
-        line.starts_with("pub ") && KINDS.iter().any(|it| kind(it))
+        line.starts_with("pub ") && KINDS.iter().any(kind)
     };
     let at = lines.iter().position(defines)?;
     // Attributes may take several lines.

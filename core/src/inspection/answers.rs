@@ -78,6 +78,9 @@ pub struct ObjectItem {
 /// What [`Inspection::describe`](crate::Inspection::describe) finds out about an object from the
 /// bucket.
 ///
+/// As JSON, it and its parts have the names of their fields in camel case, without those that are
+/// `None`.
+///
 /// ```
 /// # use dotdo_core::testing::examples::{dotdo, with_object};
 /// # with_object(async |engine, object| {
@@ -305,7 +308,7 @@ pub struct MessagesItem {
     pub oldest: Option<String>,
 }
 
-/// An alarm that is set. As JSON its fields are in camel case.
+/// An alarm that is set.
 ///
 /// ```
 /// # use dotdo_core::testing::examples::{dotdo, with_object};
