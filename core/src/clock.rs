@@ -70,7 +70,8 @@ pub trait Clock: Send + Sync + 'static {
 /// impl Random for Urandom {
 ///     fn bytes16(&self) -> [u8; 16] {
 ///         let mut bytes = [0; 16];
-///         let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+///         let read =
+///             File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
 ///         read.expect("the system has randomness");
 ///         bytes
 ///     }

@@ -35,8 +35,8 @@ use crate::sockets::{
     SocketPart, send,
 };
 
-/// Serves the objects of all tenants that it is asked for. Clones are the same engine. [`Components`]
-/// has an example.
+/// Serves the objects of all tenants that it is asked for. Clones are the same engine.
+/// [`Components`] has an example.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,

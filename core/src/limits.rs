@@ -9,8 +9,8 @@ pub(crate) const PROOF_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// than 15 minutes.
 pub(crate) const REQUEST_IN_FLIGHT_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// Minimum of [`Settings::retention`](crate::Settings::retention). [`Settings`](crate::Settings) has an
-/// example.
+/// Minimum of [`Settings::retention`](crate::Settings::retention).
+/// [`Settings`](crate::Settings) has an example.
 ///
 /// A key of the log may be deleted only when no writer can still believe that it is the next one.
 pub const RETENTION_MIN: Duration = Duration::from_secs(3600);

@@ -59,7 +59,12 @@ pub const CATALOG: &str = "/iceberg/v1/";
 ///
 /// let router = Router::new(["Shop"], Some("Shop"));
 /// let route = |path| {
-///     router.route(&Tenant::local(), &Method::GET, &Uri::from_static(path), &HeaderMap::new())
+///     router.route(
+///         &Tenant::local(),
+///         &Method::GET,
+///         &Uri::from_static(path),
+///         &HeaderMap::new(),
+///     )
 /// };
 /// assert!(matches!(route("/do/Shop/north/orders")?, Route::Object(_)));
 /// assert!(matches!(route("/objects?class=Shop")?, Route::Administration(_)));
@@ -122,7 +127,9 @@ pub struct Target {
 /// use dotdo::http::{HeaderMap, Method, Uri};
 ///
 /// let router = Router::new(["Shop", "Account"], Some("Shop"));
-/// for (path, class, id) in [("/do/north", "Shop", "north"), ("/do/Account/ada", "Account", "ada")] {
+/// for (path, class, id) in
+///     [("/do/north", "Shop", "north"), ("/do/Account/ada", "Account", "ada")]
+/// {
 ///     let (tenant, uri) = (Tenant::local(), Uri::from_static(path));
 ///     let route = router.route(&tenant, &Method::GET, &uri, &HeaderMap::new())?;
 ///     let Route::Object(target) = route else { panic!("{path} names an object") };

@@ -171,7 +171,8 @@ pub struct Checkpoint {
 /// # use dotdo_core::testing::examples::{app, components};
 /// use dotdo::engine::{Checkpoint, CheckpointMode, Engine, Settings, Tenant};
 ///
-/// let checkpoint = Checkpoint { mode: CheckpointMode::EveryRequest, ..Checkpoint::default() };
+/// let checkpoint =
+///     Checkpoint { mode: CheckpointMode::EveryRequest, ..Checkpoint::default() };
 /// let settings = Settings { checkpoint, ..Settings::default() };
 /// let engine = Engine::start(app(), settings, components()).await?;
 /// let object = Tenant::local().object("Shop", "north")?;

@@ -16,8 +16,8 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Maximum number of proxies in a row.
 const HOPS_MAX: usize = 16;
 
-/// The address that a request came from, according to the socket or the platform's event. A program with
-/// its own server puts it into the extensions of each request that it passes to an
+/// The address that a request came from, according to the socket or the platform's event. A program
+/// with its own server puts it into the extensions of each request that it passes to an
 /// [`ObjectService`](crate::service::ObjectService).
 ///
 /// ```

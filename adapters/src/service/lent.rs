@@ -13,8 +13,8 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 /// Work on the context.
 type Work = Box<dyn FnOnce(&mut Context) + Send>;
 
-/// The context of the object's request, lent to the service that answers it. [`answer`] puts it into the
-/// extensions of the request that it passes to the service, and has an example.
+/// The context of the object's request, lent to the service that answers it. [`answer`] puts it into
+/// the extensions of the request that it passes to the service, and has an example.
 #[derive(Debug, Clone)]
 pub struct Lent {
     work: mpsc::UnboundedSender<Work>,

@@ -60,8 +60,10 @@ pub struct Administration<'a> {
 /// use dotdo::engine::{Executed, Statements};
 ///
 /// let sql = "UPDATE orders SET item = 'green tea' WHERE item = 'tea'".to_owned();
-/// let Executed { rows, sequence } =
-///     engine.administration().execute(&object, Statements { sql, ..Statements::default() }).await?;
+/// let Executed { rows, sequence } = engine
+///     .administration()
+///     .execute(&object, Statements { sql, ..Statements::default() })
+///     .await?;
 /// assert_eq!(rows.rows_written, 1);
 /// assert_eq!(engine.inspection().describe(&object, None).await?.log.head, sequence);
 /// # Ok(())

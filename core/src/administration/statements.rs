@@ -16,7 +16,9 @@ use crate::sqlite::Database;
 /// use dotdo::sql::Value;
 ///
 /// let statements = Statements {
-///     sql: "CREATE INDEX items ON orders (item); SELECT count(*) FROM orders WHERE item = ?".to_owned(),
+///     sql:
+///         "CREATE INDEX items ON orders (item); SELECT count(*) FROM orders WHERE item = ?"
+///             .to_owned(),
 ///     params: vec![Value::Text("tea".into())],
 ///     rows_max: 100,
 /// };

@@ -20,11 +20,13 @@ use crate::id::ObjectId;
 ///
 /// use dotdo::engine::{Holding, Owner, Uuid};
 ///
-/// let owner = Owner { instance: Uuid::from_u128(1), address: "http://10.0.0.7:8787".to_owned() };
+/// let owner =
+///     Owner { instance: Uuid::from_u128(1), address: "http://10.0.0.7:8787".to_owned() };
 /// let first = Holding { owner, epoch: 1, sequence: 40, remaining: Duration::from_secs(10) };
 /// let second = Holding { epoch: 2, sequence: 41, ..first.clone() };
 /// // Of two announcements, that of the later owner counts.
-/// let newest = [first, second].into_iter().max_by_key(|holding| (holding.epoch, holding.sequence));
+/// let newest =
+///     [first, second].into_iter().max_by_key(|holding| (holding.epoch, holding.sequence));
 /// assert_eq!(newest.map(|holding| holding.epoch), Some(2));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -189,7 +189,8 @@ impl PeerError {
 /// use std::collections::BTreeMap;
 ///
 /// use dotdo::engine::{
-///     Engine, Forward, Forwarded, NotTaken, Owner, PeerError, Peers, Received, RequestContext, Uuid, async_trait,
+///     Engine, Forward, Forwarded, NotTaken, Owner, PeerError, Peers, Received,
+///     RequestContext, Uuid, async_trait,
 /// };
 /// use dotdo::{Body, Request};
 ///
@@ -198,9 +199,20 @@ impl PeerError {
 ///
 /// #[async_trait]
 /// impl Peers for Neighbours {
-///     async fn send(&self, owner: &Owner, forward: Forward) -> Result<Forwarded, PeerError> {
-///         let not_taken = |cause| PeerError::NotTaken { request: None, cause, reason: owner.address.clone() };
-///         let engine = self.0.get(&*owner.address).ok_or_else(|| not_taken(NotTaken::Unreachable))?;
+///     async fn send(
+///         &self,
+///         owner: &Owner,
+///         forward: Forward,
+///     ) -> Result<Forwarded, PeerError> {
+///         let not_taken = |cause| PeerError::NotTaken {
+///             request: None,
+///             cause,
+///             reason: owner.address.clone(),
+///         };
+///         let engine = self
+///             .0
+///             .get(&*owner.address)
+///             .ok_or_else(|| not_taken(NotTaken::Unreachable))?;
 ///         let Forward { object, request, request_context } = forward;
 ///         match engine.receive(&object, request_context, request).await {
 ///             Received::Answered(answer) => Ok(Forwarded::Answered(answer)),

@@ -144,8 +144,8 @@ pub(crate) fn id_segments_begin(prefix: &str) -> String {
     begin
 }
 
-/// Whether `text` is a valid class name: a letter or `_`, then letters, digits and `_` of ASCII, at most
-/// [`CLASS_BYTES_MAX`] bytes.
+/// Whether `text` is a valid class name: a letter or `_`, then letters, digits and `_` of ASCII, at
+/// most [`CLASS_BYTES_MAX`] bytes.
 ///
 /// ```
 /// # use dotdo_core::testing::examples::dotdo;

@@ -35,7 +35,8 @@ const EXPIRED_AT_ONCE: u32 = 16;
 /// use dotdo::engine::{IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER};
 /// use dotdo::http::Request;
 ///
-/// let order = || Request::post("/").header(IDEMPOTENCY_KEY_HEADER, "k1").body(Body::from("bread"));
+/// let order =
+///     || Request::post("/").header(IDEMPOTENCY_KEY_HEADER, "k1").body(Body::from("bread"));
 /// let first = engine.fetch(&object, None, order()?).await?;
 /// assert!(!first.headers().contains_key(IDEMPOTENCY_REPLAYED_HEADER));
 /// let second = engine.fetch(&object, None, order()?).await?;

@@ -13,7 +13,8 @@ use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 /// use dotdo::engine::IDEMPOTENCY_KEY_HEADER;
 /// use dotdo::http::Request;
 ///
-/// let request = Request::post("/orders").header(IDEMPOTENCY_KEY_HEADER, "\"8e03978e\"").body(())?;
+/// let request =
+///     Request::post("/orders").header(IDEMPOTENCY_KEY_HEADER, "\"8e03978e\"").body(())?;
 /// assert_eq!(request.headers()["idempotency-key"], "\"8e03978e\"");
 /// # Ok::<(), dotdo::Error>(())
 /// ```

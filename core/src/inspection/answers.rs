@@ -32,16 +32,16 @@ pub struct ClassItem {
 /// use dotdo::engine::ObjectQuery;
 ///
 /// let mut query = ObjectQuery { limit: 100, ..ObjectQuery::default() };
-/// let mut names = Vec::new();
+/// let mut ids = Vec::new();
 /// loop {
 ///     let page = engine.inspection().objects(object.tenant(), &query).await?;
-///     names.extend(page.items.into_iter().map(|item| format!("{}/{}", item.class, item.id)));
+///     ids.extend(page.items.into_iter().map(|item| item.id));
 ///     if page.next.is_none() {
 ///         break;
 ///     }
 ///     query.after = page.next;
 /// }
-/// assert_eq!(names, ["Shop/north"]);
+/// assert_eq!(ids, ["north"]);
 /// # Ok(())
 /// # });
 /// ```
@@ -121,7 +121,7 @@ pub struct Description {
 /// # use dotdo_core::testing::examples::{dotdo, with_object};
 /// # with_object(async |engine, object| {
 /// let log = engine.inspection().describe(&object, None).await?.log;
-/// println!("records {} to {}: {} bytes, until {}", log.first, log.head, log.bytes, log.written_at);
+/// println!("records {} to {}, the last of {}", log.first, log.head, log.written_at);
 /// assert!(log.first <= log.head && log.bytes > 0);
 /// # Ok(())
 /// # });
@@ -255,10 +255,10 @@ pub struct DatabaseItem {
 /// # use dotdo_core::testing::examples::{dotdo, with_object};
 /// # with_object(async |engine, object| {
 /// let tables = engine.inspection().describe(&object, None).await?.database.tables;
-/// let orders = tables.iter().find(|table| table.name == "orders").expect("the class made it");
+/// let orders = tables.iter().find(|table| table.name == "orders").expect("it is made");
 /// assert_eq!(orders.rows, Some(2));
-/// assert!(orders.columns[0].primary_key);
-/// assert_eq!((orders.columns[1].name.as_str(), orders.columns[1].r#type.as_str()), ("item", "TEXT"));
+/// let [id, item] = &orders.columns[..] else { panic!("it has two columns") };
+/// assert!(id.primary_key && id.name == "id" && item.r#type == "TEXT");
 /// # Ok(())
 /// # });
 /// ```
@@ -341,7 +341,8 @@ pub struct AlarmItem {
 /// let schedules = engine.inspection().describe(&object, None).await?.schedules;
 /// let schedules = schedules.expect("an order has made one");
 /// assert_eq!((schedules.count, schedules.failing), (1, 0));
-/// assert_eq!((schedules.next.as_str(), schedules.cron.as_deref()), ("report", Some("@daily")));
+/// assert_eq!(schedules.next, "report");
+/// assert_eq!(schedules.cron.as_deref(), Some("@daily"));
 /// # Ok(())
 /// # });
 /// ```

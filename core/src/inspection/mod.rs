@@ -26,8 +26,8 @@ pub use self::tables::{IcebergMetadata, IcebergTables};
 pub use self::verify::{Fault, Finding, Totals, Verification};
 use crate::activation::{Activations, Runtime};
 
-/// What can be read of objects without sending them requests: [`Engine::inspection`](crate::Engine::inspection).
-/// Clones are the same.
+/// What can be read of objects without sending them requests
+/// ([`Engine::inspection`](crate::Engine::inspection)). Clones are the same.
 ///
 /// It takes no turn of an object and waits for no owner, and it sees every acknowledged write.
 ///

@@ -103,7 +103,9 @@ pub struct Totals {
 ///     match finding {
 ///         Finding::Checked { checked, bytes } => println!("{checked}: {bytes} bytes"),
 ///         Finding::Fault { fault: Fault { key, problem } } => panic!("{key}: {problem}"),
-///         Finding::Done { done } => println!("{} records, {} faults", done.records, done.faults),
+///         Finding::Done { done } => {
+///             println!("{} records, {} faults", done.records, done.faults)
+///         }
 ///     }
 /// }
 /// # Ok(())

@@ -47,7 +47,9 @@ enum Who {
 ///
 /// /// What to ask the user for, if that is all that is missing.
 /// fn wanted(error: &Error) -> Option<&str> {
-///     (error.code() == MISSING_SCOPE).then(|| error.details()?.get("scope")?.as_str()).flatten()
+///     (error.code() == MISSING_SCOPE)
+///         .then(|| error.details()?.get("scope")?.as_str())
+///         .flatten()
 /// }
 ///
 /// let reader = Caller::new("ada").with_scopes(Scopes::parse("dotdo:read"));

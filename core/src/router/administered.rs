@@ -15,7 +15,9 @@ use crate::id::{ClassNames, ObjectId, Tenant};
 /// let router = Router::new(["Shop"], None);
 /// let uri = Uri::from_static("/tenants/acme/web/objects/Shop/north/sql");
 /// let route = router.route(&Tenant::local(), &Method::POST, &uri, &HeaderMap::new())?;
-/// let Route::Administration(Administered { tenant, is_named, subject }) = route else { panic!() };
+/// let Route::Administration(Administered { tenant, is_named, subject }) = route else {
+///     panic!()
+/// };
 /// assert_eq!((tenant.org(), tenant.name(), is_named), ("acme", "web", true));
 /// assert_eq!(subject, Subject::Object(tenant.object("Shop", "north")?, "sql".to_owned()));
 /// # Ok::<(), dotdo::Error>(())

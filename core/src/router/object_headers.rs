@@ -89,7 +89,9 @@ pub const OBJECT_HEADERS: [ObjectHeader; 3] = [OBJECT_ID, OBJECT_TYPE, OBJECT_AT
 /// let headers = HeaderMap::from_iter([(ID_HEADER, HeaderValue::from_static("caf%C3%A9"))]);
 /// let router = Router::new(["Shop"], Some("Shop"));
 /// let uri = Uri::from_static("/orders");
-/// let Route::Object(target) = router.route(&Tenant::local(), &Method::GET, &uri, &headers)? else {
+/// let Route::Object(target) =
+///     router.route(&Tenant::local(), &Method::GET, &uri, &headers)?
+/// else {
 ///     panic!("the header names an object");
 /// };
 /// assert_eq!((target.object.id(), target.path_and_query.as_str()), ("café", "/orders"));

@@ -23,7 +23,9 @@ use crate::sync::Mutex;
 ///     match frame {
 ///         SocketFrame::Text(text) => Some(format!("text, {} bytes", text.len())),
 ///         SocketFrame::Binary(bytes) => Some(format!("binary, {} bytes", bytes.len())),
-///         SocketFrame::Close(close) | SocketFrame::Break(close) => Some(format!("close, {}", close.code)),
+///         SocketFrame::Close(close) | SocketFrame::Break(close) => {
+///             Some(format!("close, {}", close.code))
+///         }
 ///         SocketFrame::AutoResponse(_) => None,
 ///     }
 /// }

@@ -45,7 +45,8 @@ impl fmt::Debug for Secret {
 ///
 /// let folder = StoreConfig::Folder { path: "/srv/state".into() };
 /// assert_eq!(folder.feature(), None);
-/// let bucket = StoreConfig::S3(S3Config { bucket: "state".to_owned(), ..S3Config::default() });
+/// let bucket =
+///     StoreConfig::S3(S3Config { bucket: "state".to_owned(), ..S3Config::default() });
 /// assert_eq!(bucket.feature(), Some("s3"));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -128,7 +129,8 @@ pub struct S3Config {
 /// assert_eq!(S3Config::default().credentials, S3Credentials::Instance);
 /// // On ECS, the platform says where the task gets its identity.
 /// let relative_uri = "/v2/credentials/5a8d".to_owned();
-/// let task = S3Config { credentials: S3Credentials::Task { relative_uri }, ..S3Config::default() };
+/// let task =
+///     S3Config { credentials: S3Credentials::Task { relative_uri }, ..S3Config::default() };
 /// # assert_ne!(task, S3Config::default());
 /// ```
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -230,7 +232,11 @@ pub enum GcsCredentials {
 ///     container: "state".to_owned(),
 ///     ..AzureConfig::default()
 /// };
-/// assert_eq!(config.credentials, AzureCredentials::Platform, "the machine's managed identity");
+/// assert_eq!(
+///     config.credentials,
+///     AzureCredentials::Platform,
+///     "the machine's managed identity"
+/// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AzureConfig {

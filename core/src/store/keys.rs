@@ -57,7 +57,9 @@ pub(super) fn bearer_id(token: &str) -> String {
 /// /// What the status of a token service means.
 /// fn failure(status: u16) -> AccessKeysError {
 ///     match status {
-///         401 | 403 => AccessKeysError::Refused("the token is not accepted; log in again".to_owned()),
+///         401 | 403 => {
+///             AccessKeysError::Refused("the token is not accepted; log in again".to_owned())
+///         }
 ///         _ => AccessKeysError::Unavailable(format!("the token service answered {status}")),
 ///     }
 /// }
@@ -75,8 +77,8 @@ pub enum AccessKeysError {
     Refused(String),
 }
 
-/// Gives the keys that sign requests to a store. It is asked before each request, so it keeps the keys
-/// that it has.
+/// Gives the keys that sign requests to a store. It is asked before each request, so it keeps the
+/// keys that it has.
 ///
 /// ```
 /// # use dotdo_core::testing::examples::dotdo;

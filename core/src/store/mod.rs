@@ -53,7 +53,10 @@ pub use time::StoreTime;
 /// # use dotdo_core::testing::examples::dotdo;
 /// use dotdo::engine::{Key, Tenant};
 ///
-/// assert_eq!(Key::new("reports").join(2026).join("may.csv").as_str(), "reports/2026/may.csv");
+/// assert_eq!(
+///     Key::new("reports").join(2026).join("may.csv").as_str(),
+///     "reports/2026/may.csv"
+/// );
 /// let object = Tenant::new("acme", "web")?.object("ChatRoom", "lobby")?;
 /// assert_eq!(object.prefix().as_str(), "acme/web/do/chat-room/lobby");
 /// # Ok::<(), dotdo::Error>(())
@@ -210,7 +213,11 @@ pub struct Names<'a> {
 /// use dotdo::engine::{Bucket, Key, StoreError};
 ///
 /// /// Creates an object, and finds out whose it is where the response does not say that.
-/// async fn create(bucket: &dyn Bucket, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
+/// async fn create(
+///     bucket: &dyn Bucket,
+///     key: &Key,
+///     bytes: Bytes,
+/// ) -> Result<bool, StoreError> {
 ///     match bucket.create(key, bytes.clone()).await {
 ///         Ok(()) => Ok(true),
 ///         Err(StoreError::Exists { .. } | StoreError::Unavailable { .. }) => {

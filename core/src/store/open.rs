@@ -35,7 +35,8 @@ use crate::error::Result;
 /// use dotdo::engine::{Bucket, Key, StoreConfig, Uuid, open};
 /// use dotdo::testing::{CountingRandom, ManualClock};
 ///
-/// let (clock, random) = (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
+/// let (clock, random) =
+///     (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
 /// let bucket = open(&StoreConfig::Memory, Uuid::from_u128(1), clock, random)?;
 /// bucket.put(&Key::new("report"), "3 orders".into()).await?;
 /// assert!(bucket.get(&Key::new("report")).await?.is_some());
@@ -64,7 +65,8 @@ pub fn open(
 /// use std::sync::Arc;
 ///
 /// use dotdo::engine::{
-///     AccessKeyProvider, AccessKeys, AccessKeysError, Bucket, ProvidedKeys, S3Config, S3Opener, Secret, async_trait,
+///     AccessKeyProvider, AccessKeys, AccessKeysError, Bucket, ProvidedKeys, S3Config,
+///     S3Opener, Secret, async_trait,
 /// };
 /// use dotdo::testing::{CountingRandom, ManualClock};
 ///
@@ -81,9 +83,14 @@ pub fn open(
 /// }
 ///
 /// let config = S3Config { bucket: "state".to_owned(), ..S3Config::default() };
-/// let (clock, random) = (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
+/// let (clock, random) =
+///     (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
 /// let opener = S3Opener::new(config, clock, random);
-/// let keys = AccessKeys { access_key_id: "AKIA…".to_owned(), secret_access_key: Secret::new("…"), session_token: None };
+/// let keys = AccessKeys {
+///     access_key_id: "AKIA…".to_owned(),
+///     secret_access_key: Secret::new("…"),
+///     session_token: None,
+/// };
 /// let bucket = opener.open(ProvidedKeys::new(Arc::new(Fixed(Arc::new(keys)))))?;
 /// assert_eq!(bucket.location(), "s3://state");
 /// # Ok::<(), dotdo::Error>(())
@@ -146,7 +153,8 @@ impl Files {
 ///     endpoint: Some("https://fsn1.your-objectstorage.com".to_owned()),
 ///     ..S3Config::default()
 /// };
-/// let (clock, random) = (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
+/// let (clock, random) =
+///     (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
 /// let files = open_files(&StoreConfig::S3(config), Uuid::from_u128(1), clock, random)?;
 /// assert_eq!(files.location(), "s3://snapshots");
 /// # Ok::<(), dotdo::Error>(())

@@ -25,7 +25,9 @@ pub(crate) type Route = fn(&Key) -> Option<Part>;
 /// /// Where the parts of a bucket are.
 /// fn places(bucket: &dyn Bucket) -> Vec<String> {
 ///     match bucket.stores() {
-///         Some(stores) => vec![stores.log.location().to_owned(), stores.files.location().to_owned()],
+///         Some(stores) => {
+///             vec![stores.log.location().to_owned(), stores.files.location().to_owned()]
+///         }
 ///         None => vec![bucket.location().to_owned()],
 ///     }
 /// }

@@ -118,7 +118,8 @@ impl Buckets for SharedBucket {
 /// # let bucket = dotdo_core::testing::examples::bucket();
 /// let buckets = BucketOfTenant { tenant: tenant.clone(), bucket };
 /// assert!(buckets.of(&tenant).is_ok());
-/// let error = buckets.of(&Tenant::new("acme", "shop")?).err().expect("it is of another tenant");
+/// let error =
+///     buckets.of(&Tenant::new("acme", "shop")?).err().expect("it is of another tenant");
 /// assert_eq!(error.kind(), ErrorKind::Forbidden);
 /// # Ok::<(), dotdo::Error>(())
 /// ```

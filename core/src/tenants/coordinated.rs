@@ -21,7 +21,8 @@ const OF_NO_TENANT: [&str; 4] = [".broker", ".dotdo", ".instances", ".tenants"];
 /// use dotdo::engine::{Bucket, Key, Memory, StoreConfig, Uuid, open_files, with_log};
 /// use dotdo::testing::{CountingRandom, ManualClock};
 ///
-/// let (clock, random) = (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
+/// let (clock, random) =
+///     (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
 /// let log = Arc::new(Memory::new(clock.clone()));
 /// let files = open_files(&StoreConfig::Memory, Uuid::from_u128(1), clock, random)?;
 /// let bucket = with_log(files, log.clone());

@@ -80,7 +80,8 @@ impl RecordingBucket {
     /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
     /// let bucket = RecordingBucket::around(memory);
     /// let (send, seen) = mpsc::channel();
-    /// bucket.observe(move |operation, _| send.send(operation.name()).expect("the test listens"));
+    /// bucket
+    ///     .observe(move |operation, _| send.send(operation.name()).expect("the test listens"));
     /// bucket.get(&Key::new("a/b")).await?;
     /// assert_eq!(seen.recv().expect("one request"), "get");
     /// # Ok::<(), dotdo_core::StoreError>(()) })?;

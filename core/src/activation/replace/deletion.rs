@@ -19,8 +19,8 @@ use crate::trace::{span, traced};
 /// How often a deletion begins again after another process wrote first.
 const TRIES: u32 = 5;
 
-/// The deletion of an object, as [`Administration::delete_object`](crate::Administration::delete_object)
-/// reports it.
+/// The deletion of an object, as
+/// [`Administration::delete_object`](crate::Administration::delete_object) reports it.
 ///
 /// ```
 /// # use dotdo_core::testing::examples::{dotdo, with_object};

@@ -29,7 +29,8 @@ use crate::error::{Error, ErrorKind, Result};
 ///     session_token: None,
 /// };
 /// let config = S3Config { bucket: "state".to_owned(), credentials, ..S3Config::default() };
-/// let ask = Request::post("https://sts.amazonaws.com/").body(Bytes::from("Action=GetCallerIdentity"))?;
+/// let ask = Request::post("https://sts.amazonaws.com/")
+///     .body(Bytes::from("Action=GetCallerIdentity"))?;
 /// let signed = AwsSigner::new(&config)?.sign(ask, "sts", "us-east-1").await?;
 /// assert!(signed.headers().contains_key("authorization"));
 /// # Ok(())
