@@ -76,6 +76,8 @@ pub trait Clock: Send + Sync + 'static {
 ///         bytes
 ///     }
 /// }
+///
+/// assert_ne!(Urandom.bytes16(), Urandom.bytes16());
 /// ```
 pub trait Random: Send + Sync + 'static {
     /// Sixteen random bytes.

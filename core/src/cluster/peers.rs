@@ -129,8 +129,12 @@ pub enum PeerError {
 /// # use dotdo_core::testing::examples::dotdo;
 /// use dotdo::engine::NotTaken;
 ///
-/// // Of these servers, the first is up, and knows that another one owns the object.
-/// assert_eq!(NotTaken::Declined.label(), "declined");
+/// /// Whether a dotdo server has answered at the owner's address.
+/// fn has_answered(cause: NotTaken) -> bool {
+///     matches!(cause, NotTaken::Declined | NotTaken::Refused)
+/// }
+///
+/// assert!(has_answered(NotTaken::Declined) && !has_answered(NotTaken::Silent));
 /// assert_eq!(NotTaken::Silent.label(), "silent");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -120,10 +120,16 @@ pub const TYPE_HEADER: HeaderName = HeaderName::from_static(OBJECT_TYPE.names[0]
 ///
 /// ```
 /// # use dotdo_core::testing::examples::dotdo;
-/// use dotdo::engine::{AT_HEADER, OBJECT_AT};
+/// use dotdo::At;
+/// use dotdo::engine::{AT_HEADER, Route, Router, Tenant};
+/// use dotdo::http::Request;
 ///
-/// assert_eq!(AT_HEADER, "x-do-at");
-/// assert_eq!(OBJECT_AT.names[0], AT_HEADER);
+/// let request = Request::get("/do/north").header(AT_HEADER, "42").body(())?;
+/// let router = Router::new(["Shop"], Some("Shop"));
+/// let (uri, headers) = (request.uri(), request.headers());
+/// let route = router.route(&Tenant::local(), request.method(), uri, headers)?;
+/// assert!(matches!(route, Route::Object(target) if target.at == Some(At::Sequence(42))));
+/// # Ok::<(), dotdo::Error>(())
 /// ```
 pub const AT_HEADER: HeaderName = HeaderName::from_static(OBJECT_AT.names[0]);
 
