@@ -260,10 +260,16 @@ fn documentation_names_items_where_users_find_them() {
                 found.push(format!("{}: dotdo::{name}", file.path));
             }
         }
+        let uses = |line: &&str| {
+            let line = line.trim_start().trim_start_matches(['/', '!']).trim_start();
+            line.starts_with("use dotdo_core")
+        };
+        let comments = file.text.lines().filter(|line| line.trim_start().starts_with("//"));
+        found.extend(comments.filter(uses).map(|line| format!("{}: {}", file.path, line.trim())));
     }
     assert!(
         found.is_empty(),
-        "these are in a module of dotdo, or not in it at all:\n{}",
+        "these are in a module of dotdo, or not in it at all; users do not see dotdo_core:\n{}",
         found.join("\n")
     );
 }

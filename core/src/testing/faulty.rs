@@ -49,11 +49,12 @@ pub enum Fault {
 /// A bucket whose requests fail as a test plans it; all others work.
 ///
 /// ```
+/// # use dotdo_core::testing::examples::dotdo;
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use std::sync::Arc;
 ///
-/// use dotdo_core::testing::{Fault, FaultyBucket, ManualClock, Operation};
-/// use dotdo_core::{Bucket, Key, Memory};
+/// use dotdo::engine::{Bucket, Key, Memory};
+/// use dotdo::testing::{Fault, FaultyBucket, ManualClock, Operation};
 ///
 /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
 /// let bucket = FaultyBucket::around(memory);
@@ -112,11 +113,12 @@ impl FaultyBucket {
     /// Makes the store unreachable until [`heal`](FaultyBucket::heal).
     ///
     /// ```
+    /// # use dotdo_core::testing::examples::dotdo;
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// use std::sync::Arc;
     ///
-    /// use dotdo_core::testing::{FaultyBucket, ManualClock};
-    /// use dotdo_core::{Bucket, Key, Memory};
+    /// use dotdo::engine::{Bucket, Key, Memory};
+    /// use dotdo::testing::{FaultyBucket, ManualClock};
     ///
     /// let bucket = FaultyBucket::around(Arc::new(Memory::new(Arc::new(ManualClock::new()))));
     /// bucket.outage();

@@ -53,8 +53,9 @@ impl Operation {
     /// Whether it is a create of a record, which is how objects commit.
     ///
     /// ```
-    /// use dotdo_core::Key;
-    /// use dotdo_core::testing::Operation;
+    /// # use dotdo_core::testing::examples::dotdo;
+    /// use dotdo::engine::Key;
+    /// use dotdo::testing::Operation;
     ///
     /// let record = Key::new("local/local/do/counter/visits/log/fffffffffffffffe-1");
     /// assert!(Operation::Create.is_commit(&record));

@@ -22,11 +22,12 @@ type Observer = Box<dyn FnMut(Operation, &Key) + Send>;
 /// A bucket that records every request in order, and calls an observer.
 ///
 /// ```
+/// # use dotdo_core::testing::examples::dotdo;
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use std::sync::Arc;
 ///
-/// use dotdo_core::testing::{ManualClock, Operation, RecordingBucket};
-/// use dotdo_core::{Bucket, Key, Memory};
+/// use dotdo::engine::{Bucket, Key, Memory};
+/// use dotdo::testing::{ManualClock, Operation, RecordingBucket};
 ///
 /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
 /// let bucket = RecordingBucket::around(memory);
@@ -71,11 +72,12 @@ impl RecordingBucket {
     /// this one.
     ///
     /// ```
+    /// # use dotdo_core::testing::examples::dotdo;
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// use std::sync::{Arc, mpsc};
     ///
-    /// use dotdo_core::testing::{ManualClock, RecordingBucket};
-    /// use dotdo_core::{Bucket, Key, Memory};
+    /// use dotdo::engine::{Bucket, Key, Memory};
+    /// use dotdo::testing::{ManualClock, RecordingBucket};
     ///
     /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
     /// let bucket = RecordingBucket::around(memory);
