@@ -38,12 +38,13 @@ use std::sync::Arc;
 /// use dotdo::engine::{Precondition, Statements};
 ///
 /// let admin = engine.administration();
-/// let before = admin.execute(&object, Statements::default()).await?.sequence;
+/// let before = engine.inspection().describe(&object, None).await?.log.head;
 /// let sql = "DELETE FROM orders".to_owned();
 /// admin.execute(&object, Statements { sql, ..Statements::default() }).await?;
 /// // Undone: the object is again as it was after that record.
 /// let at = dotdo::At::Sequence(before);
-/// admin.restore_state(&object, (&object, Some(at)), Precondition::Any).await?;
+/// let restored = admin.restore_state(&object, (&object, Some(at)), Precondition::Any).await?;
+/// assert!(restored.rows >= 2 && !restored.is_new);
 /// # Ok(())
 /// # });
 /// ```

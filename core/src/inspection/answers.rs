@@ -174,7 +174,7 @@ pub struct OwnerItem {
 /// engine.administration().snapshot_now(&object).await?;
 /// let snapshots = engine.inspection().describe(&object, None).await?.snapshots;
 /// let newest = snapshots.newest.expect("there is one now");
-/// println!("{} snapshots, the newest of {}", snapshots.count, newest.time);
+/// assert!(snapshots.count >= 1 && newest.rows >= 2);
 /// # Ok(())
 /// # });
 /// ```
