@@ -9,6 +9,40 @@ use crate::millis;
 /// The clock of this process.
 ///
 /// Leases compare durations on one machine only; no two machines' clocks are ever compared.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use std::future::Future;
+/// use std::pin::Pin;
+/// use std::time::{Duration, Instant, SystemTime};
+///
+/// use dotdo::engine::Clock;
+///
+/// /// The machine's clocks.
+/// struct Machine(Instant);
+///
+/// impl Clock for Machine {
+///     fn monotonic(&self) -> Duration {
+///         self.0.elapsed()
+///     }
+///
+///     fn wall_ms(&self) -> i64 {
+///         let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+///         since.as_millis() as i64
+///     }
+///
+///     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+///         Box::pin(tokio::time::sleep(duration))
+///     }
+/// }
+///
+/// let clock = Machine(Instant::now());
+/// clock.sleep(Duration::from_millis(1)).await;
+/// assert!(clock.monotonic() >= Duration::from_millis(1));
+/// # Ok(())
+/// # });
+/// ```
 pub trait Clock: Send + Sync + 'static {
     /// Time since a fixed moment in this process; never goes back. It should continue while the
     /// machine is suspended, but may stop.
@@ -22,12 +56,50 @@ pub trait Clock: Send + Sync + 'static {
 }
 
 /// A source of unpredictable random bytes.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use std::fs::File;
+/// use std::io::Read;
+///
+/// use dotdo::engine::Random;
+///
+/// /// The randomness of a Unix system.
+/// struct Urandom;
+///
+/// impl Random for Urandom {
+///     fn bytes16(&self) -> [u8; 16] {
+///         let mut bytes = [0; 16];
+///         let read =
+///             File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+///         read.expect("the system has randomness");
+///         bytes
+///     }
+/// }
+///
+/// assert_ne!(Urandom.bytes16(), Urandom.bytes16());
+/// ```
 pub trait Random: Send + Sync + 'static {
     /// Sixteen random bytes.
     fn bytes16(&self) -> [u8; 16];
 }
 
 /// A moment by both clocks of this process.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use std::time::Duration;
+///
+/// use dotdo::engine::Instant;
+/// use dotdo::testing::ManualClock;
+///
+/// let clock = ManualClock::new();
+/// let granted = Instant::now(&clock);
+/// clock.advance(Duration::from_secs(5));
+/// let lease = Duration::from_secs(10);
+/// assert!(granted.elapsed_at_most(&clock) < lease, "the lease holds");
+/// assert!(granted.elapsed_at_least(&clock) < lease, "and nobody may take the object over");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instant {
     monotonic: Duration,

@@ -36,6 +36,7 @@ use crate::sockets::{
 };
 
 /// Serves the objects of all tenants that it is asked for. Clones are the same engine.
+/// [`Components`] has an example.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,

@@ -5,13 +5,43 @@ use crate::limits::COMPUTE_BYTES_INLINE_MAX;
 /// Runs work that may compute for long without yielding.
 ///
 /// The core calls it around every poll of a handler, and around restores. An implementation for a
-/// thread pool ensures that some threads always remain for other work (rule R8).
+/// thread pool ensures that some threads always remain for other work.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::Executor;
+///
+/// /// Tells tokio that the work blocks its thread.
+/// struct Blocking;
+///
+/// impl Executor for Blocking {
+///     fn run(&self, work: &mut dyn FnMut()) {
+///         tokio::task::block_in_place(work);
+///     }
+/// }
+///
+/// let mut sum = 0_u64;
+/// tokio::runtime::Runtime::new()?.block_on(async {
+///     Blocking.run(&mut || sum = (0..1_000_000).sum());
+/// });
+/// assert_eq!(sum, 499_999_500_000);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait Executor: Send + Sync + 'static {
     /// Runs `work` to its end before it returns.
     fn run(&self, work: &mut dyn FnMut());
 }
 
 /// Runs work on the calling thread, for single-threaded programs and simulations.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{Executor, Inline};
+///
+/// let mut sum = 0;
+/// Inline.run(&mut || sum += 1);
+/// assert_eq!(sum, 1);
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inline;
 

@@ -9,9 +9,10 @@ pub(crate) const PROOF_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 /// than 15 minutes.
 pub(crate) const REQUEST_IN_FLIGHT_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// Minimum retention time of records that a snapshot covers.
+/// Minimum of [`Settings::retention`](crate::Settings::retention).
+/// [`Settings`](crate::Settings) has an example.
 ///
-/// A slot may be freed only when no writer can still believe that it is the next one.
+/// A key of the log may be deleted only when no writer can still believe that it is the next one.
 pub const RETENTION_MIN: Duration = Duration::from_secs(3600);
 
 const _: () = assert!(
@@ -122,7 +123,8 @@ pub(crate) const FORWARD_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// it has answered all accepted requests, and accepts no new ones.
 pub(crate) const FORWARD_WITHIN: Duration = Duration::from_secs(15);
 
-/// Maximum number of servers that may forward a request.
+/// Maximum number of servers that may forward a request, one after another.
+/// [`RequestContext`](crate::RequestContext) has an example.
 pub const HOPS_MAX: usize = 3;
 
 /// Maximum number of concurrent requests of a restore to the store.

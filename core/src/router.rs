@@ -6,6 +6,7 @@
 //! are authenticated, the server that received the request.
 
 mod administered;
+mod at;
 mod object_headers;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use self::administered::administered;
 pub use self::administered::{Administered, Subject};
+use self::at::version;
+pub use self::at::{At, parse_at};
 pub use self::object_headers::{
     AT_HEADER, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader,
     TYPE_HEADER, names_object,
@@ -23,7 +26,7 @@ pub use self::object_headers::{
 use crate::error::{Error, Result};
 use crate::id::{ClassNames, ObjectId, Tenant};
 
-/// The request's own name, for logs.
+/// The header with the name of a request, by which it is found in logs. [`Target`] has an example.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What an id may not contain literally when it is the value of a header.
@@ -33,28 +36,41 @@ const ESCAPED_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 const QUOTED_CHARS_MAX: usize = 64;
 
 /// What the paths of Iceberg's REST catalog begin with.
-pub const CATALOG: &str = "/iceberg/v1/";
-
-/// The version of an object to read.
 ///
 /// ```
-/// # mod dotdo { pub use dotdo_core::*; pub mod engine { pub use dotdo_core::*; } }
-/// use dotdo::At;
-/// use dotdo::engine::parse_at;
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{CATALOG, Route, Router, Tenant};
+/// use dotdo::http::{HeaderMap, Method, Uri};
 ///
-/// assert_eq!(parse_at("42")?, At::Sequence(42));
-/// assert_eq!(parse_at("2026-01-01T00:00:00Z")?, At::TimeMs(1_767_225_600_000));
+/// let uri: Uri = format!("{CATALOG}config?warehouse=shop").parse().expect("a path");
+/// let router = Router::new(["Shop"], None);
+/// let route = router.route(&Tenant::local(), &Method::GET, &uri, &HeaderMap::new())?;
+/// assert_eq!(route, Route::Catalog("config".to_owned()));
 /// # Ok::<(), dotdo::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum At {
-    /// The state after the record with this number.
-    Sequence(u64),
-    /// The state at this time: milliseconds since 1970.
-    TimeMs(i64),
-}
+pub const CATALOG: &str = "/iceberg/v1/";
 
 /// The destination of a request.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{Route, Router, Tenant};
+/// use dotdo::http::{HeaderMap, Method, Uri};
+///
+/// let router = Router::new(["Shop"], Some("Shop"));
+/// let route = |path| {
+///     router.route(
+///         &Tenant::local(),
+///         &Method::GET,
+///         &Uri::from_static(path),
+///         &HeaderMap::new(),
+///     )
+/// };
+/// assert!(matches!(route("/do/Shop/north/orders")?, Route::Object(_)));
+/// assert!(matches!(route("/objects?class=Shop")?, Route::Administration(_)));
+/// assert_eq!(route("/health")?, Route::Health);
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Route {
     /// To an object.
@@ -76,7 +92,23 @@ pub enum Route {
     Catalog(String),
 }
 
-/// An object, and its view of the request.
+/// An object, and the request as the object sees it.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{ID_HEADER, REQUEST_ID_HEADER, Route, Router, Tenant};
+/// use dotdo::http::{HeaderValue, Request};
+///
+/// let (mut head, ()) = Request::get("/do/north/orders?open").body(())?.into_parts();
+/// let router = Router::new(["Shop"], Some("Shop"));
+/// let route = router.route(&Tenant::local(), &head.method, &head.uri, &head.headers)?;
+/// let Route::Object(target) = route else { panic!("the path names an object") };
+/// target.rewrite(&mut head, HeaderValue::from_static("r-17"));
+/// assert_eq!(head.uri, "/orders?open");
+/// assert_eq!(head.headers[ID_HEADER], "north");
+/// assert_eq!(head.headers[REQUEST_ID_HEADER], "r-17");
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// The object.
@@ -87,7 +119,24 @@ pub struct Target {
     pub at: Option<At>,
 }
 
-/// The classes for routing.
+/// Finds the destination of a request by its path and headers.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{Route, Router, Tenant};
+/// use dotdo::http::{HeaderMap, Method, Uri};
+///
+/// let router = Router::new(["Shop", "Account"], Some("Shop"));
+/// for (path, class, id) in
+///     [("/do/north", "Shop", "north"), ("/do/Account/ada", "Account", "ada")]
+/// {
+///     let (tenant, uri) = (Tenant::local(), Uri::from_static(path));
+///     let route = router.route(&tenant, &Method::GET, &uri, &HeaderMap::new())?;
+///     let Route::Object(target) = route else { panic!("{path} names an object") };
+///     assert_eq!(target.object, tenant.object(class, id)?);
+/// }
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Router {
     classes: BTreeSet<String>,
@@ -160,7 +209,7 @@ impl Router {
         };
         let (class, id, path_and_query) = target;
         let object = tenant.object(self.known(class)?, &decode(id)?)?;
-        Ok(Route::Object(Target { object, path_and_query, at: at(method, headers)? }))
+        Ok(Route::Object(Target { object, path_and_query, at: version(method, headers)? }))
     }
 
     /// Splits the path after `/do/`.
@@ -292,6 +341,15 @@ fn tenant_of(own: &Tenant, path: &str) -> Option<Result<Tenant>> {
 }
 
 /// The error for a path that names nothing.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::ErrorKind;
+/// use dotdo::engine::no_object;
+///
+/// let error = no_object("/favicon.ico");
+/// assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "NO_OBJECT"));
+/// ```
 pub fn no_object(path: &str) -> Error {
     Error::not_found(format!(
         "the path {:?} does not name an object; use /do/{{id}}/…, /do/{{class}}/{{id}}/… or the header X-DO-ID",
@@ -325,40 +383,6 @@ fn decode(text: &str) -> Result<String> {
 
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
-}
-
-/// The version that the request asks for.
-fn at(method: &Method, headers: &HeaderMap) -> Result<Option<At>> {
-    let Some(text) = OBJECT_AT.value(headers)? else {
-        return Ok(None);
-    };
-    if method != Method::GET && method != Method::HEAD {
-        return Err(Error::invalid(format!("expected GET or HEAD with X-DO-At, got {method}"))
-            .with_code("BAD_AT"));
-    }
-    parse_at(text).map(Some)
-}
-
-/// Reads a sequence number or an RFC 3339 time.
-///
-/// # Errors
-///
-/// `Invalid` for anything else.
-pub fn parse_at(text: &str) -> Result<At> {
-    if !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-        && let Ok(sequence) = text.parse()
-    {
-        return Ok(At::Sequence(sequence));
-    }
-    let time: Result<jiff::Timestamp, _> = text.parse();
-    time.map(|time| At::TimeMs(time.as_millisecond())).map_err(|_| {
-        let shown = shown(text);
-        Error::invalid(format!(
-            "expected a sequence number or a time like 2026-01-31T12:00:00Z in X-DO-At, got {shown:?}"
-        ))
-        .with_code("BAD_AT")
-    })
 }
 
 /// The part of a client's text that an error may repeat.

@@ -8,6 +8,19 @@ use crate::limits::{LEASE_MIN, RECORD_BYTES_MAX, RETENTION_MIN, TEMPORARY_BYTES_
 
 /// The settings of the core. The defaults suit a server with a few gigabytes and a store that
 /// responds in tens of milliseconds.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use std::time::Duration;
+///
+/// use dotdo::engine::{RETENTION_MIN, Settings};
+///
+/// let settings = Settings { memory_bytes_max: 8 << 30, ..Settings::default() };
+/// assert!(settings.check().is_ok());
+/// let retention = RETENTION_MIN - Duration::from_secs(1);
+/// let error = Settings { retention, ..settings }.check().unwrap_err();
+/// assert_eq!(error.message(), "the setting retention: expected at least 3600 s");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// When snapshots are written.
@@ -68,6 +81,22 @@ pub struct Settings {
 
 /// How a process owns the objects that it serves. Both kinds may serve the same bucket at the same
 /// time.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// # use dotdo_core::testing::examples::{app, components};
+/// use dotdo::engine::{Engine, Ownership, Settings, Tenant};
+///
+/// let settings = Settings { ownership: Ownership::PerRequest, ..Settings::default() };
+/// let engine = Engine::start(app(), settings, components()).await?;
+/// let object = Tenant::local().object("Shop", "north")?;
+/// engine.fetch(&object, None, dotdo::Request::new("tea".into())).await?;
+/// let owner = engine.inspection().describe(&object, None).await?.owner;
+/// assert_eq!(owner.lease_ms, 0, "the next request may be another process's");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ownership {
     /// By a lease: reads come from memory, and other processes stay away while it holds. For
@@ -79,6 +108,22 @@ pub enum Ownership {
 }
 
 /// What a process does without a request.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// # use dotdo_core::testing::examples::components;
+/// use dotdo::App;
+/// use dotdo::engine::{Engine, Settings, Tenant, Upkeep};
+///
+/// // A tool that looks into a bucket, and knows no class.
+/// let settings = Settings { upkeep: Upkeep::OnDemand, ..Settings::default() };
+/// let engine = Engine::start(App::new(), settings, components()).await?;
+/// let classes = engine.inspection().classes(&Tenant::local()).await?;
+/// assert!(classes.is_empty(), "the bucket is new");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upkeep {
     /// It delivers messages, looks for those that nobody delivers, and writes snapshots.
@@ -89,6 +134,19 @@ pub enum Upkeep {
 
 /// When snapshots are written, besides an object's first commit, eviction, shutdown and a log that
 /// has become long.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use std::time::Duration;
+///
+/// use dotdo::engine::{Checkpoint, Settings};
+///
+/// // Fewer snapshots: they cost fewer requests to the store, and a cold start replays more records.
+/// let interval = Duration::from_secs(600);
+/// let checkpoint = Checkpoint { interval, min_changes: 100, ..Checkpoint::default() };
+/// let settings = Settings { checkpoint, ..Settings::default() };
+/// assert!(settings.check().is_ok());
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// Whether a response waits for a snapshot.
@@ -106,6 +164,24 @@ pub struct Checkpoint {
 }
 
 /// Whether a response waits for a snapshot.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// # use dotdo_core::testing::examples::{app, components};
+/// use dotdo::engine::{Checkpoint, CheckpointMode, Engine, Settings, Tenant};
+///
+/// let checkpoint =
+///     Checkpoint { mode: CheckpointMode::EveryRequest, ..Checkpoint::default() };
+/// let settings = Settings { checkpoint, ..Settings::default() };
+/// let engine = Engine::start(app(), settings, components()).await?;
+/// let object = Tenant::local().object("Shop", "north")?;
+/// engine.fetch(&object, None, dotdo::Request::new("tea".into())).await?;
+/// let tables = engine.inspection().iceberg_tables(&object).await?;
+/// assert!(tables.are_newest, "analytics see the order at once");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckpointMode {
     /// Snapshots are written in the background.

@@ -69,6 +69,21 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// A client of the objects of one server, or of many behind one address. Clones share their
 /// connections.
+///
+/// ```no_run
+/// # async fn ask() -> dotdo::Result<()> {
+/// use std::time::Duration;
+///
+/// use dotdo::client::Client;
+///
+/// let client = Client::new("https://objects.example.com")?
+///     .with_token("…")?
+///     .with_timeout(Duration::from_secs(20));
+/// let account = client.object("Account", "ada")?;
+/// let request = dotdo::http::Request::get("/balance").body(dotdo::Body::empty())?;
+/// println!("{}", account.fetch(request).await?.into_body().text().await?);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,

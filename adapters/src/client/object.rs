@@ -103,8 +103,18 @@ fn key_value(key: &uuid::Uuid) -> HeaderValue {
     HeaderValue::try_from(format!("\"{key}\"")).expect("a UUID is ASCII")
 }
 
-/// An object of the class `C`, for calls to it ([`Client::stub`]). What a
-/// [`Stub`](crate::Stub) is for objects, this is for other programs.
+/// An object of the class `C`, for calls to it ([`Client::stub`]): for other programs, what a
+/// [`Stub`](crate::Stub) is for objects.
+///
+/// ```no_run
+/// # use dotdo::{Class, Message, Result};
+/// # use dotdo::client::Client;
+/// # async fn pay<Account: Class, Deposit: Message<Class = Account>>(deposit: Deposit) -> Result<Deposit::Answer> {
+/// let client = Client::new("https://objects.example.com")?;
+/// let account = client.stub::<Account>("ada")?;
+/// account.call(&deposit).await
+/// # }
+/// ```
 pub struct ClientStub<C> {
     object: ClientObject,
     class: PhantomData<fn() -> C>,

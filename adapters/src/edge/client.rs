@@ -16,8 +16,25 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Maximum number of proxies in a row.
 const HOPS_MAX: usize = 16;
 
-/// The address that a request came from, according to the socket or the platform's event. Whoever
-/// brings the request puts it into the request's extensions.
+/// The address that a request came from, according to the socket or the platform's event. A program
+/// with its own server puts it into the extensions of each request that it passes to an
+/// [`ObjectService`](crate::service::ObjectService).
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use dotdo::http::Request;
+/// use dotdo::service::ClientAddress;
+///
+/// /// A request that has arrived on a connection from `peer`.
+/// fn arrived<B>(mut request: Request<B>, peer: SocketAddr) -> Request<B> {
+///     request.extensions_mut().insert(ClientAddress(peer.ip()));
+///     request
+/// }
+///
+/// let request = arrived(Request::new(()), SocketAddr::from(([203, 0, 113, 7], 50321)));
+/// assert!(request.extensions().get::<ClientAddress>().is_some());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 

@@ -34,6 +34,7 @@ pub trait Gateway: Send + Sync + 'static {
 }
 
 /// The objects that a [`Gateway`] can ask for a request. Clones are the same.
+/// [`Serve::gateway`](crate::Serve::gateway) has an example.
 #[derive(Clone)]
 pub struct GatewayObjects {
     engine: Engine,

@@ -13,8 +13,8 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 /// Work on the context.
 type Work = Box<dyn FnOnce(&mut Context) + Send>;
 
-/// The context of the object's request, lent to the service that answers it. It is in the
-/// extensions of the request that [`answer`] passes to the service.
+/// The context of the object's request, lent to the service that answers it. [`answer`] puts it into
+/// the extensions of the request that it passes to the service, and has an example.
 #[derive(Debug, Clone)]
 pub struct Lent {
     work: mpsc::UnboundedSender<Work>,
@@ -48,6 +48,41 @@ fn over() -> Error {
 
 /// Rolls back the request, whose outcome is this error. A service puts it into the extensions of
 /// its response.
+///
+/// ```
+/// use dotdo::service::{self, Lent, Undo};
+/// use dotdo::{Body, Context, DurableObject, Error, Request, Response, Result};
+///
+/// struct Counter;
+///
+/// impl DurableObject for Counter {
+///     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+///         let service = tower::service_fn(async |request: Request| {
+///             let lent = request.extensions().get::<Lent>().cloned().expect("it is lent");
+///             lent.with(|ctx| ctx.storage().put("count", &1)).await??;
+///             let mut response = Response::new(Body::empty());
+///             response.extensions_mut().insert(Undo(Error::invalid("it counts no further")));
+///             Ok::<_, Error>(response)
+///         });
+///         service::answer(service, request, ctx).await
+///     }
+/// }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # use dotdo::{App, Serve, ServeOptions};
+/// # use tower::Service;
+/// # let options = ServeOptions {
+/// #     storage: Some("memory://".to_owned()),
+/// #     allow_unauthenticated: true,
+/// #     ..ServeOptions::default()
+/// # };
+/// # let serve = Serve::new(App::new().class("Counter", || Counter)).options(options);
+/// # let (mut service, _handle) = serve.into_service().await?;
+/// # let request = http::Request::post("/do/visits").header("host", "localhost");
+/// # let response = service.call(request.body(Body::empty())?).await?;
+/// # assert_eq!(response.status(), 400);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Undo(pub Error);
 

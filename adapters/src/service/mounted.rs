@@ -37,7 +37,8 @@ pub struct ObjectService {
     mounted: Arc<Mounted>,
 }
 
-/// Shuts an [`ObjectService`] down.
+/// Shuts an [`ObjectService`] down. [`Serve::into_service`](crate::Serve::into_service) has an
+/// example.
 #[derive(Clone)]
 pub struct ServiceHandle {
     mounted: Arc<Mounted>,

@@ -19,6 +19,20 @@ const TICK: Duration = Duration::from_millis(1);
 /// In a runtime whose time is paused, as in tests with a [`TestServer`](super::TestServer), it
 /// jumps to the next time at which something is due. In other runtimes it runs like the machine's,
 /// or several times as fast.
+///
+/// ```
+/// # dotdo::testing::run(async {
+/// use std::time::Duration;
+///
+/// use dotdo::engine::Clock;
+/// use dotdo::testing::RunningClock;
+///
+/// let clock = RunningClock::new();
+/// let before_ms = clock.wall_ms();
+/// clock.sleep(Duration::from_secs(3600)).await;
+/// assert_eq!(clock.wall_ms() - before_ms, 3_600_000, "and the test has not waited");
+/// # });
+/// ```
 #[derive(Debug, Clone)]
 pub struct RunningClock {
     start: Instant,
@@ -90,6 +104,19 @@ fn in_ticks(duration: Duration) -> Duration {
 }
 
 /// Runs a test in its own runtime, whose time is paused. For tests without `#[tokio::test]`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tokio::time::{Instant, sleep};
+///
+/// let waited = dotdo::testing::run(async {
+///     let begun = Instant::now();
+///     sleep(Duration::from_secs(3600)).await;
+///     begun.elapsed()
+/// });
+/// assert!(waited >= Duration::from_secs(3600), "by the test's clock");
+/// ```
 ///
 /// # Panics
 ///

@@ -178,6 +178,27 @@ impl IntoFuture for TestRequest {
 }
 
 /// The response to a [`TestRequest`], with its whole body.
+///
+/// ```
+/// # use dotdo::testing::TestServer;
+/// # use dotdo::{App, Context, DurableObject, Request, RequestExt, Response, Result};
+/// # struct Door;
+/// # impl DurableObject for Door {
+/// #     async fn fetch(&mut self, request: Request, _: &mut Context) -> Result<Response> {
+/// #         match request.uri().path() {
+/// #             "/knock" => Ok(Response::new("come in".into())),
+/// #             _ => Err(dotdo::Error::not_found("no such path").with_code("NO_SUCH_PATH")),
+/// #         }
+/// #     }
+/// # }
+/// # dotdo::testing::run(async {
+/// # let server = TestServer::start(App::new().class("Door", || Door)).await;
+/// let response = server.get("/do/front/knock").await.ok();
+/// assert_eq!(response.text(), "come in");
+/// let response = server.get("/do/front/kick").await;
+/// assert_eq!((response.status(), response.code().as_str()), (404, "NO_SUCH_PATH"));
+/// # });
+/// ```
 #[derive(Debug, Clone)]
 pub struct TestResponse {
     /// Method and path of the request.

@@ -8,9 +8,8 @@ use dotdo_core::{SocketClose, SocketConnection, SocketEnd, SocketFrame, SocketMe
 
 use super::process::{Process, within};
 
-/// A WebSocket of a test, from the side of its client ([`TestRequest::websocket`]).
-///
-/// [`TestRequest::websocket`]: super::TestRequest::websocket
+/// A WebSocket of a test, from the side of its client.
+/// [`TestRequest::websocket`](super::TestRequest::websocket) has an example.
 pub struct TestSocket {
     process: Arc<Process>,
     connection: SocketConnection,

@@ -30,6 +30,36 @@ use crate::store::Bucket as _;
 use crate::tenants::{Buckets, Place, Places, Tenants};
 
 /// The parts that an engine runs on: store, clocks, randomness, and connections to other instances.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{app, dotdo, run};
+/// # run(async || {
+/// use std::sync::Arc;
+///
+/// use dotdo::Request;
+/// use dotdo::engine::{
+///     Components, Engine, Inline, Memory, Settings, SharedBucket, Tenant, Uuid,
+/// };
+/// use dotdo::testing::{CountingRandom, ManualClock};
+///
+/// // For a test: time and randomness that it controls, and a bucket in memory.
+/// let clock = Arc::new(ManualClock::new());
+/// let components = Components {
+///     buckets: Arc::new(SharedBucket(Arc::new(Memory::new(clock.clone())))),
+///     clock,
+///     random: Arc::new(CountingRandom::starting_at(1)),
+///     executor: Arc::new(Inline),
+///     peers: None,
+///     directory: None,
+///     instance: Uuid::from_u128(1),
+/// };
+/// let engine = Engine::start(app(), Settings::default(), components).await?;
+/// let object = Tenant::local().object("Shop", "north")?;
+/// let response = engine.fetch(&object, None, Request::new("tea".into())).await?;
+/// assert!(response.status().is_success());
+/// # Ok(())
+/// # });
+/// ```
 pub struct Components {
     /// The stores of all state: the bucket of each tenant.
     pub buckets: Arc<dyn Buckets>,

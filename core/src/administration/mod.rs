@@ -31,12 +31,45 @@ use std::sync::Arc;
 /// `OWNED_BY_OTHER_INSTANCE`, with the owner, its address and the rest of its lease as details)
 /// while another process owns the object. Where an error does not say otherwise, nothing was
 /// changed; after `Unknown`, something may have been.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::{Precondition, Statements};
+///
+/// let admin = engine.administration();
+/// let before = engine.inspection().describe(&object, None).await?.log.head;
+/// let sql = "DELETE FROM orders".to_owned();
+/// admin.execute(&object, Statements { sql, ..Statements::default() }).await?;
+/// // Undone: the object is again as it was after that record.
+/// let at = dotdo::At::Sequence(before);
+/// let restored = admin.restore_state(&object, (&object, Some(at)), Precondition::Any).await?;
+/// assert!(restored.rows >= 2 && !restored.is_new);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone, Copy)]
 pub struct Administration<'a> {
     engine: &'a Engine,
 }
 
-/// The result of statements.
+/// The result of [`Administration::execute`].
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::{Executed, Statements};
+///
+/// let sql = "UPDATE orders SET item = 'green tea' WHERE item = 'tea'".to_owned();
+/// let Executed { rows, sequence } = engine
+///     .administration()
+///     .execute(&object, Statements { sql, ..Statements::default() })
+///     .await?;
+/// assert_eq!(rows.rows_written, 1);
+/// assert_eq!(engine.inspection().describe(&object, None).await?.log.head, sequence);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Executed {
     /// What the last statement has returned.
@@ -45,7 +78,17 @@ pub struct Executed {
     pub sequence: u64,
 }
 
-/// A snapshot of an object.
+/// The name of a snapshot of an object, as [`Administration::snapshot_now`] returns it.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let snapshot = engine.administration().snapshot_now(&object).await?;
+/// let listed = engine.inspection().snapshots(&object).await?;
+/// assert_eq!(listed[0].name, snapshot.name);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotName {
     /// Its name: the one of its folder.

@@ -8,6 +8,25 @@ use crate::sqlite::Database;
 
 /// SQL to be run on an object: one or more statements, of which the last one has the parameters and
 /// the rows.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::Statements;
+/// use dotdo::sql::Value;
+///
+/// let statements = Statements {
+///     sql:
+///         "CREATE INDEX items ON orders (item); SELECT count(*) FROM orders WHERE item = ?"
+///             .to_owned(),
+///     params: vec![Value::Text("tea".into())],
+///     rows_max: 100,
+/// };
+/// let found = engine.administration().execute(&object, statements).await?;
+/// assert_eq!(found.rows.rows, [[Value::Integer(1)]]);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Statements {
     /// The statements' text.
@@ -19,6 +38,22 @@ pub struct Statements {
 }
 
 /// What the last of some statements has returned.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::Statements;
+/// use dotdo::sql::Value;
+///
+/// let sql = "SELECT id, item FROM orders ORDER BY id".to_owned();
+/// let statements = Statements { sql, rows_max: 1, ..Statements::default() };
+/// let rows = engine.administration().execute(&object, statements).await?.rows;
+/// assert_eq!(rows.columns, ["id", "item"]);
+/// assert_eq!(rows.rows, [[Value::Integer(1), Value::Text("tea".into())]]);
+/// assert!(rows.truncated, "there are two orders");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StatementRows {
     /// The names of its columns.

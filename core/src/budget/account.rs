@@ -9,8 +9,26 @@ use crate::error::Result;
 use crate::limits::UNCHARGED_BYTES_MAX;
 use crate::sync::Mutex;
 
-/// The charge of one request: its body, and what is made from it. It is in the request's extensions
-/// and ends with its last clone.
+/// The memory that one request is charged for: its body, and what is made from it. It is in the
+/// request's extensions, and the charge ends with its last clone.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::Request;
+/// use dotdo::engine::Use;
+///
+/// // A server that has received a body of a megabyte.
+/// let account = engine.account(&object);
+/// account.grow(1 << 20).await?;
+/// assert_eq!(engine.budget().used(Use::Requests), 1 << 20);
+/// let mut request = Request::new("bread".into());
+/// request.extensions_mut().insert(account);
+/// engine.fetch(&object, None, request).await?;
+/// assert_eq!(engine.budget().used(Use::Requests), 0);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Account(Arc<Mutex<Charge>>);
 

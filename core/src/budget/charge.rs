@@ -8,6 +8,23 @@ use crate::error::Result;
 use crate::id::ObjectId;
 
 /// A reserved part of a [`Budget`], released when it is dropped.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::Use;
+///
+/// let budget = engine.budget();
+/// let mut charge = budget.admit(Use::Requests, &object, 4 << 10).await?;
+/// charge.grow(4 << 10).await?;
+/// // It ends with what it pays for.
+/// let body = charge.with("…".into());
+/// assert_eq!(budget.used(Use::Requests), 8 << 10);
+/// drop(body);
+/// assert_eq!(budget.used(Use::Requests), 0);
+/// # Ok(())
+/// # });
+/// ```
 pub struct Charge {
     budget: Budget,
     ask: Ask,

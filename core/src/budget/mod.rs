@@ -32,6 +32,18 @@ use crate::limits::MEMORY_WAIT_MAX;
 use crate::sync::Mutex;
 
 /// The uses of memory. Each has a share of the budget that it can't exceed.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::Use;
+///
+/// let budget = engine.budget();
+/// assert!(budget.used(Use::Objects) > 0, "the object is in memory");
+/// assert!(budget.one_max(Use::TimeTravel) < budget.one_max(Use::Objects));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Use {
     /// Objects in memory, and restoring them.
@@ -77,7 +89,27 @@ impl Use {
     }
 }
 
-/// The budget. Clones share it.
+/// A budget of memory, in bytes. Clones share it.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use std::sync::Arc;
+///
+/// use dotdo::ErrorKind;
+/// use dotdo::engine::{Budget, Use};
+/// use dotdo::testing::ManualClock;
+///
+/// let budget = Budget::new(64 << 20, Arc::new(ManualClock::new()));
+/// let charge = budget.admit(Use::Objects, &object, 8 << 20).await?;
+/// assert_eq!(budget.used(Use::Objects), 8 << 20);
+/// drop(charge);
+/// assert_eq!(budget.used(Use::Objects), 0);
+/// let too_much = budget.admit_at_once(Use::Objects, &object, 64 << 20).unwrap_err();
+/// assert_eq!(too_much.kind(), ErrorKind::Full);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Budget(Arc<Inner>);
 

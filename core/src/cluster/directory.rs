@@ -13,6 +13,22 @@ use crate::cluster::peers::Owner;
 use crate::id::ObjectId;
 
 /// A process's announcement that it owns an object.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use std::time::Duration;
+///
+/// use dotdo::engine::{Holding, Owner, Uuid};
+///
+/// let owner =
+///     Owner { instance: Uuid::from_u128(1), address: "http://10.0.0.7:8787".to_owned() };
+/// let first = Holding { owner, epoch: 1, sequence: 40, remaining: Duration::from_secs(10) };
+/// let second = Holding { epoch: 2, sequence: 41, ..first.clone() };
+/// // Of two announcements, that of the later owner counts.
+/// let newest =
+///     [first, second].into_iter().max_by_key(|holding| (holding.epoch, holding.sequence));
+/// assert_eq!(newest.map(|holding| holding.epoch), Some(2));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
     /// The process and its address.
@@ -25,7 +41,7 @@ pub struct Holding {
     pub remaining: Duration,
 }
 
-/// A change of a holding.
+/// What has changed about a [`Holding`]. [`Directory`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnershipChange {
     /// The object has a new owner.
@@ -36,7 +52,53 @@ pub enum OwnershipChange {
     Released,
 }
 
-/// A place where owners are found.
+/// A place where owners announce their objects, and where other servers find them.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// # use dotdo_core::testing::examples::components;
+/// use std::collections::BTreeMap;
+/// use std::sync::{Arc, Mutex};
+///
+/// use dotdo::engine::{Directory, Holding, Listener, ObjectId, OwnershipChange, async_trait};
+///
+/// /// A directory of servers in one process.
+/// #[derive(Default)]
+/// struct Board(Mutex<BTreeMap<ObjectId, Holding>>);
+///
+/// #[async_trait]
+/// impl Directory for Board {
+///     fn listen(&self, _: Listener) {
+///         // Whoever asks finds all that was announced.
+///     }
+///
+///     async fn find(&self, object: &ObjectId) -> Option<Holding> {
+///         self.0.lock().unwrap().get(object).cloned()
+///     }
+///
+///     fn announce(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
+///         let mut holdings = self.0.lock().unwrap();
+///         match change {
+///             OwnershipChange::Taken | OwnershipChange::Kept => {
+///                 holdings.insert(object.clone(), holding)
+///             }
+///             OwnershipChange::Released => holdings.remove(object),
+///         };
+///     }
+///
+///     async fn flush(&self) {}
+/// }
+/// # let board = Arc::new(Board::default());
+/// # let parts = dotdo::engine::Components { directory: Some(board.clone()), ..components() };
+/// # let settings = dotdo::engine::Settings { address: Some("http://10.0.0.7:8787".into()), ..Default::default() };
+/// # let engine = dotdo::engine::Engine::start(dotdo_core::testing::examples::app(), settings, parts).await?;
+/// # let object = dotdo::engine::Tenant::local().object("Shop", "north")?;
+/// # engine.fetch(&object, None, dotdo::Request::new("tea".into())).await?;
+/// # assert!(board.find(&object).await.is_some());
+/// # Ok(())
+/// # });
+/// ```
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
     /// Starts to pass announcements of other processes to `listener`. Called once, inside a tokio
@@ -61,6 +123,21 @@ pub(crate) trait Listen: Send + Sync {
 }
 
 /// Passes announcements of other processes to an engine, without keeping the engine alive.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{Holding, Listener, ObjectId, OwnershipChange};
+/// use tokio::sync::mpsc::Receiver;
+///
+/// /// Passes on what other servers announce, until the engine is gone.
+/// async fn pass_on(mut announced: Receiver<(ObjectId, Holding)>, listener: Listener) {
+///     while let Some((object, holding)) = announced.recv().await {
+///         if !listener.receive(&object, &holding, OwnershipChange::Taken) {
+///             return;
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Listener {
     listener: Weak<dyn Listen>,

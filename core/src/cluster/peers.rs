@@ -12,7 +12,7 @@ use crate::messages::Delivery;
 use crate::object::{Caller, Request, Response};
 use crate::sockets::SocketPart;
 
-/// A process that owns an object.
+/// A process that owns an object. [`Peers`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The process's id.
@@ -22,6 +22,20 @@ pub struct Owner {
 }
 
 /// What servers send each other along with a request.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{HOPS_MAX, RequestContext};
+///
+/// /// What the server at `address` sends along when it forwards a request itself.
+/// fn forwarded(mut context: RequestContext, address: &str) -> Option<RequestContext> {
+///     context.visited.push(address.to_owned());
+///     (context.visited.len() <= HOPS_MAX).then_some(context)
+/// }
+///
+/// let context = forwarded(RequestContext::default(), "http://10.0.0.7:8787");
+/// assert_eq!(context.map(|context| context.visited.len()), Some(1));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestContext {
     /// The servers that have forwarded the request, in order.
@@ -42,7 +56,7 @@ pub struct RequestContext {
     pub socket: Option<SocketPart>,
 }
 
-/// A request for the owner of its object.
+/// A request that is forwarded to the owner of its object. [`Peers`] has an example.
 #[derive(Debug)]
 pub struct Forward {
     /// The object.
@@ -53,7 +67,22 @@ pub struct Forward {
     pub request_context: RequestContext,
 }
 
-/// The result of sending a request to the owner.
+/// The result of forwarding a request to the owner of its object.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::Forwarded;
+///
+/// /// What a server's log says of a forwarded request.
+/// fn said(forwarded: &Forwarded) -> String {
+///     match forwarded {
+///         Forwarded::Answered(Ok(response)) => response.status().to_string(),
+///         Forwarded::Answered(Err(error)) => error.to_string(),
+///         Forwarded::Redirected(_) => "left to the platform's proxy".to_owned(),
+///     }
+/// }
+/// # assert_eq!(said(&Forwarded::Answered(Err(dotdo::Error::not_found("no such path")))), "no such path");
+/// ```
 #[derive(Debug)]
 pub enum Forwarded {
     /// The owner answered, with a response or an error.
@@ -62,7 +91,20 @@ pub enum Forwarded {
     Redirected(Response),
 }
 
-/// The error when the owner gave no answer.
+/// Why the owner of an object gave no answer to a forwarded request.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{NotTaken, PeerError};
+///
+/// /// Whether another server may get the request: this one has certainly not executed it.
+/// fn may_go_elsewhere(error: &PeerError) -> bool {
+///     matches!(error, PeerError::NotTaken { .. })
+/// }
+///
+/// let reason = "the connection was closed before the response".to_owned();
+/// assert!(!may_go_elsewhere(&PeerError::Unknown { reason }));
+/// ```
 #[derive(Debug)]
 pub enum PeerError {
     /// The request was certainly not executed: the owner was not reached, or declined.
@@ -82,6 +124,19 @@ pub enum PeerError {
 }
 
 /// Why an owner did not take a request.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::NotTaken;
+///
+/// /// Whether a dotdo server has answered at the owner's address.
+/// fn has_answered(cause: NotTaken) -> bool {
+///     matches!(cause, NotTaken::Declined | NotTaken::Refused)
+/// }
+///
+/// assert!(has_answered(NotTaken::Declined) && !has_answered(NotTaken::Silent));
+/// assert_eq!(NotTaken::Silent.label(), "silent");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotTaken {
     /// It does not own the object any more.
@@ -131,6 +186,53 @@ impl PeerError {
 }
 
 /// Forwards requests to other servers.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use std::collections::BTreeMap;
+///
+/// use dotdo::engine::{
+///     Engine, Forward, Forwarded, NotTaken, Owner, PeerError, Peers, Received,
+///     RequestContext, Uuid, async_trait,
+/// };
+/// use dotdo::{Body, Request};
+///
+/// /// Servers in one process, by their addresses.
+/// struct Neighbours(BTreeMap<&'static str, Engine>);
+///
+/// #[async_trait]
+/// impl Peers for Neighbours {
+///     async fn send(
+///         &self,
+///         owner: &Owner,
+///         forward: Forward,
+///     ) -> Result<Forwarded, PeerError> {
+///         let not_taken = |cause| PeerError::NotTaken {
+///             request: None,
+///             cause,
+///             reason: owner.address.clone(),
+///         };
+///         let engine = self
+///             .0
+///             .get(&*owner.address)
+///             .ok_or_else(|| not_taken(NotTaken::Unreachable))?;
+///         let Forward { object, request, request_context } = forward;
+///         match engine.receive(&object, request_context, request).await {
+///             Received::Answered(answer) => Ok(Forwarded::Answered(answer)),
+///             Received::NotOwner => Err(not_taken(NotTaken::Declined)),
+///         }
+///     }
+/// }
+///
+/// let peers = Neighbours(BTreeMap::from([("first", engine)]));
+/// let owner = Owner { instance: Uuid::from_u128(1), address: "first".to_owned() };
+/// let request = Request::new(Body::empty());
+/// let forward = Forward { object, request, request_context: RequestContext::default() };
+/// assert!(matches!(peers.send(&owner, forward).await, Ok(Forwarded::Answered(Ok(_)))));
+/// # Ok(())
+/// # });
+/// ```
 #[async_trait]
 pub trait Peers: Send + Sync + 'static {
     /// Sends a request to the owner of its object and waits for the head of the response.
@@ -142,7 +244,8 @@ pub trait Peers: Send + Sync + 'static {
     async fn send(&self, owner: &Owner, forward: Forward) -> Result<Forwarded, PeerError>;
 }
 
-/// The outcome of a request that another server has forwarded here.
+/// The outcome of a request that another server has forwarded to this one
+/// ([`Engine::receive`](crate::Engine::receive)). [`Peers`] has an example.
 #[derive(Debug)]
 pub enum Received {
     /// This process answered for the object.

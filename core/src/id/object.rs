@@ -10,8 +10,26 @@ use crate::segment::{escape_beginning, is_device, shorten, unescape};
 use crate::store::Key;
 
 /// Maximum length of an id, in bytes of UTF-8.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{ID_BYTES_MAX, Tenant};
+///
+/// let tenant = Tenant::local();
+/// assert!(tenant.object("Page", &"a".repeat(ID_BYTES_MAX)).is_ok());
+/// let error = tenant.object("Page", &"a".repeat(ID_BYTES_MAX + 1)).unwrap_err();
+/// assert_eq!(error.code(), "BAD_ID");
+/// ```
 pub const ID_BYTES_MAX: usize = 512;
 /// Maximum length of a class name, in bytes.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{CLASS_BYTES_MAX, is_class_name};
+///
+/// assert!(is_class_name(&"A".repeat(CLASS_BYTES_MAX)));
+/// assert!(!is_class_name(&"A".repeat(CLASS_BYTES_MAX + 1)));
+/// ```
 pub const CLASS_BYTES_MAX: usize = 64;
 
 /// Length of the readable part of a long id, and of the hash that follows, in bytes.
@@ -126,7 +144,16 @@ pub(crate) fn id_segments_begin(prefix: &str) -> String {
     begin
 }
 
-/// Whether `text` is a valid class name.
+/// Whether `text` is a valid class name: a letter or `_`, then letters, digits and `_` of ASCII, at
+/// most [`CLASS_BYTES_MAX`] bytes.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::is_class_name;
+///
+/// assert!(is_class_name("ChatRoom"));
+/// assert!(!is_class_name("chat-room") && !is_class_name("2nd") && !is_class_name(""));
+/// ```
 pub fn is_class_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     text.len() <= CLASS_BYTES_MAX

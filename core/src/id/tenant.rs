@@ -12,6 +12,15 @@ use crate::segment::escape;
 use crate::store::Key;
 
 /// Maximum length of an organisation or a tenant in a token, in bytes.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{TENANT_NAME_BYTES_MAX, Tenant, TenantClaims};
+///
+/// let long = "a".repeat(TENANT_NAME_BYTES_MAX + 1);
+/// let claims = TenantClaims { org: Some(&long), ..TenantClaims::default() };
+/// assert!(Tenant::from_claims(claims).is_err());
+/// ```
 pub const TENANT_NAME_BYTES_MAX: usize = 128;
 
 /// The organisation, and the tenant, of a server without tenants.

@@ -25,7 +25,25 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS _dotdo_requests (
 /// Maximum number of expired entries that a request deletes.
 const EXPIRED_AT_ONCE: u32 = 16;
 
-/// The header that marks a stored response.
+/// The header of a response that was stored and is sent again: the request with the same
+/// [`IDEMPOTENCY_KEY_HEADER`](crate::IDEMPOTENCY_KEY_HEADER) was not executed again.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::Body;
+/// use dotdo::engine::{IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER};
+/// use dotdo::http::Request;
+///
+/// let order =
+///     || Request::post("/").header(IDEMPOTENCY_KEY_HEADER, "k1").body(Body::from("bread"));
+/// let first = engine.fetch(&object, None, order()?).await?;
+/// assert!(!first.headers().contains_key(IDEMPOTENCY_REPLAYED_HEADER));
+/// let second = engine.fetch(&object, None, order()?).await?;
+/// assert!(second.headers().contains_key(IDEMPOTENCY_REPLAYED_HEADER));
+/// # Ok(())
+/// # });
+/// ```
 pub const IDEMPOTENCY_REPLAYED_HEADER: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The status of an entry without a stored response.

@@ -7,10 +7,33 @@ use crate::error::{Error, Result};
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 
 /// A key that identifies a request, so that a retry is not executed again.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::IDEMPOTENCY_KEY_HEADER;
+/// use dotdo::http::Request;
+///
+/// let request =
+///     Request::post("/orders").header(IDEMPOTENCY_KEY_HEADER, "\"8e03978e\"").body(())?;
+/// assert_eq!(request.headers()["idempotency-key"], "\"8e03978e\"");
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 pub const IDEMPOTENCY_KEY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The key in the headers, if there is one. Quotation marks are optional, because many clients omit
 /// them.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{IDEMPOTENCY_KEY_HEADER, idempotency_key};
+/// use dotdo::http::{HeaderMap, HeaderValue};
+///
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(idempotency_key(&headers)?, None);
+/// headers.insert(IDEMPOTENCY_KEY_HEADER, HeaderValue::from_static("\"8e03978e\""));
+/// assert_eq!(idempotency_key(&headers)?.as_deref(), Some("8e03978e"));
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -5,7 +5,17 @@ use serde::Serialize;
 
 use crate::change::Value;
 
-/// A class that has objects.
+/// A class of which a tenant has objects.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let classes = engine.inspection().classes(object.tenant()).await?;
+/// assert_eq!(classes[0].class, "Shop");
+/// assert!(classes[0].registered, "this program can answer requests to them");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassItem {
     /// Its name.
@@ -14,7 +24,27 @@ pub struct ClassItem {
     pub registered: bool,
 }
 
-/// A page of a list of objects.
+/// A page of a list of objects, as [`Inspection::objects`](crate::Inspection::objects) returns it.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::ObjectQuery;
+///
+/// let mut query = ObjectQuery { limit: 100, ..ObjectQuery::default() };
+/// let mut ids = Vec::new();
+/// loop {
+///     let page = engine.inspection().objects(object.tenant(), &query).await?;
+///     ids.extend(page.items.into_iter().map(|item| item.id));
+///     if page.next.is_none() {
+///         break;
+///     }
+///     query.after = page.next;
+/// }
+/// assert_eq!(ids, ["north"]);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ObjectPage {
     /// The objects, in the order in which the store has their keys.
@@ -25,7 +55,7 @@ pub struct ObjectPage {
     pub next: Option<String>,
 }
 
-/// An object in a list.
+/// An object in a list. [`ObjectPage`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectItem {
@@ -45,7 +75,22 @@ pub struct ObjectItem {
     pub keys: Option<u64>,
 }
 
-/// An object, as its bucket has it.
+/// What [`Inspection::describe`](crate::Inspection::describe) finds out about an object from the
+/// bucket.
+///
+/// As JSON, it and its parts have the names of their fields in camel case, without those that are
+/// `None`.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let found = engine.inspection().describe(&object, None).await?;
+/// assert_eq!((found.class.as_str(), found.id.as_str()), ("Shop", "north"));
+/// assert_eq!(found.database.sequence, found.log.head);
+/// assert!(found.alarm.is_some() && found.schedules.is_some());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Description {
     /// Its class.
@@ -70,7 +115,17 @@ pub struct Description {
     pub schedules: Option<SchedulesItem>,
 }
 
-/// A log.
+/// The log of an object.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let log = engine.inspection().describe(&object, None).await?.log;
+/// println!("records {} to {}, the last of {}", log.first, log.head, log.written_at);
+/// assert!(log.first <= log.head && log.bytes > 0);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogItem {
@@ -84,7 +139,17 @@ pub struct LogItem {
     pub written_at: String,
 }
 
-/// The owner that wrote the newest record.
+/// The owner that wrote an object's newest record.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let owner = engine.inspection().describe(&object, None).await?.owner;
+/// assert_eq!(owner.epoch, 1, "nobody else has owned the object");
+/// assert!(!owner.released && owner.lease_ms > 0);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerItem {
@@ -102,6 +167,17 @@ pub struct OwnerItem {
 }
 
 /// The snapshots of an object.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// engine.administration().snapshot_now(&object).await?;
+/// let snapshots = engine.inspection().describe(&object, None).await?.snapshots;
+/// let newest = snapshots.newest.expect("there is one now");
+/// assert!(snapshots.count >= 1 && newest.rows >= 2);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SnapshotsItem {
     /// The number of complete ones.
@@ -112,6 +188,17 @@ pub struct SnapshotsItem {
 }
 
 /// A snapshot.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let made = engine.administration().snapshot_now(&object).await?;
+/// let newest = engine.inspection().snapshots(&object).await?.remove(0);
+/// assert_eq!((newest.name, newest.sequence), (made.name, made.sequence));
+/// assert!(newest.tables > 0 && newest.bytes > 0);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SnapshotItem {
     /// Its name: that of its folder.
@@ -131,7 +218,18 @@ pub struct SnapshotItem {
     pub base: Option<String>,
 }
 
-/// A database.
+/// The database of an object.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let at = dotdo::At::Sequence(1);
+/// let database = engine.inspection().describe(&object, Some(at)).await?.database;
+/// assert_eq!(database.sequence, 1);
+/// assert!(database.bytes > 0 && database.tables.iter().any(|table| table.name == "orders"));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseItem {
@@ -151,7 +249,19 @@ pub struct DatabaseItem {
     pub triggers: Vec<String>,
 }
 
-/// A table.
+/// A table of an object's database.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let tables = engine.inspection().describe(&object, None).await?.database.tables;
+/// let orders = tables.iter().find(|table| table.name == "orders").expect("it is made");
+/// assert_eq!(orders.rows, Some(2));
+/// let [id, item] = &orders.columns[..] else { panic!("it has two columns") };
+/// assert!(id.primary_key && id.name == "id" && item.r#type == "TEXT");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TableItem {
     /// Its name.
@@ -163,7 +273,7 @@ pub struct TableItem {
     pub columns: Vec<ColumnItem>,
 }
 
-/// A column.
+/// A column of a table. [`TableItem`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ColumnItem {
@@ -175,7 +285,20 @@ pub struct ColumnItem {
     pub primary_key: bool,
 }
 
-/// Messages that wait for their delivery.
+/// The messages of an object that wait for their delivery.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// # let request = dotdo::http::Request::post("/tell").body(dotdo::Body::empty())?;
+/// # engine.fetch(&object, None, request).await?;
+/// # engine.finish_background().await;
+/// let messages = engine.inspection().describe(&object, None).await?.messages;
+/// assert_eq!(messages.waiting, 1, "its receiver has answered with an error");
+/// assert!(messages.oldest.is_some());
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MessagesItem {
     /// How many.
@@ -186,6 +309,17 @@ pub struct MessagesItem {
 }
 
 /// An alarm that is set.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let found = engine.inspection().describe(&object, None).await?;
+/// let alarm = found.alarm.expect("each order sets one");
+/// assert_eq!((alarm.retries, alarm.error), (0, None));
+/// assert_eq!(alarm.at, alarm.next);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AlarmItem {
     /// The time that was set, as RFC 3339.
@@ -199,7 +333,19 @@ pub struct AlarmItem {
     pub error: Option<String>,
 }
 
-/// Schedules, of which there is at least one.
+/// The schedules of an object that has at least one.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let schedules = engine.inspection().describe(&object, None).await?.schedules;
+/// let schedules = schedules.expect("an order has made one");
+/// assert_eq!((schedules.count, schedules.failing), (1, 0));
+/// assert_eq!(schedules.next, "report");
+/// assert_eq!(schedules.cron.as_deref(), Some("@daily"));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SchedulesItem {
     /// How many.
@@ -215,7 +361,23 @@ pub struct SchedulesItem {
     pub cron: Option<String>,
 }
 
-/// What a statement has returned.
+/// The rows of a statement that [`Inspection::query`](crate::Inspection::query) has run.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::Statement;
+/// use dotdo::sql::Value;
+///
+/// let sql = "SELECT item FROM orders ORDER BY id".to_owned();
+/// let statement = Statement { sql, limit: 100, ..Statement::default() };
+/// let answer = engine.inspection().query(&object, None, statement).await?;
+/// assert_eq!(answer.columns, ["item"]);
+/// assert_eq!(answer.rows[1], [Value::Text("jam".into())]);
+/// assert!(!answer.truncated);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// The names of the columns.

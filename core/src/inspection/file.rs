@@ -13,7 +13,21 @@ use crate::log::Log;
 use crate::object::Body;
 use crate::router::At;
 
-/// A SQLite file.
+/// The database of an object as a SQLite file, which other programs can open.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let file = engine.inspection().file(&object, None).await?;
+/// assert!(file.bytes.starts_with(b"SQLite format 3\0"));
+/// // Another object begins with what it has.
+/// let admin = engine.administration();
+/// let copy = admin.object(object.tenant(), ("Shop", "west"))?;
+/// let begun = admin.import(&copy, file.bytes, dotdo::engine::Precondition::Absent).await?;
+/// assert!(begun.is_new);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct DatabaseFile {
     /// The last record in it.

@@ -18,6 +18,25 @@ use crate::store::{Bucket as _, Names};
 use crate::tenants::TenantBucket;
 
 /// Which objects are listed.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::ObjectQuery;
+///
+/// let query = ObjectQuery {
+///     class: Some("Shop".to_owned()),
+///     prefix: "no".to_owned(),
+///     limit: 10,
+///     size: true,
+///     ..ObjectQuery::default()
+/// };
+/// let page = engine.inspection().objects(object.tenant(), &query).await?;
+/// assert_eq!(page.items[0].id, "north");
+/// assert!(page.items[0].bytes > Some(0));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ObjectQuery {
     /// The class; `None` for all classes.

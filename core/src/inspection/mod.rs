@@ -26,7 +26,24 @@ pub use self::tables::{IcebergMetadata, IcebergTables};
 pub use self::verify::{Fault, Finding, Totals, Verification};
 use crate::activation::{Activations, Runtime};
 
-/// The part of administration that reads, on the objects of all tenants. Clones share it.
+/// What can be read of objects without sending them requests
+/// ([`Engine::inspection`](crate::Engine::inspection)). Clones are the same.
+///
+/// It takes no turn of an object and waits for no owner, and it sees every acknowledged write.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// let inspection = engine.inspection();
+/// for class in inspection.classes(object.tenant()).await? {
+///     println!("{}", class.class);
+/// }
+/// let found = inspection.describe(&object, None).await?;
+/// println!("{object} has {} bytes", found.database.bytes);
+/// assert!(found.database.bytes > 0);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Inspection {
     activations: Arc<Activations>,

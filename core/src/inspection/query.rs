@@ -20,6 +20,23 @@ const VALUE_BYTES: usize = size_of::<Value>();
 const READ_ONLY: &str = "READ_ONLY";
 
 /// A statement, and what is wanted of its rows.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::Statement;
+/// use dotdo::sql::Value;
+///
+/// let statement = Statement {
+///     sql: "SELECT count(*) FROM orders WHERE item = ?".to_owned(),
+///     params: vec![Value::Text("tea".into())],
+///     limit: 1,
+/// };
+/// let answer = engine.inspection().query(&object, None, statement).await?;
+/// assert_eq!(answer.rows, [[Value::Integer(1)]]);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Statement {
     /// The SQL. Of several statements, the rows of the last are returned.

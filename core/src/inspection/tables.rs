@@ -14,6 +14,18 @@ use crate::snapshot::{self, Document, SnapshotRef};
 const QUIET_RECORDS_MAX: u64 = 8;
 
 /// The Iceberg tables of an object's newest snapshot.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// engine.administration().snapshot_now(&object).await?;
+/// let tables = engine.inspection().iceberg_tables(&object).await?;
+/// assert!(tables.are_newest && tables.names().any(|name| name == "orders"));
+/// let metadata = tables.metadata("orders")?.expect("it is one of them");
+/// assert!(metadata.location.ends_with(".metadata.json") && metadata.json.starts_with(b"{"));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone)]
 pub struct IcebergTables {
     /// Whether they have every acknowledged change. If not, a snapshot of now has them
@@ -23,7 +35,7 @@ pub struct IcebergTables {
     document: Option<Document>,
 }
 
-/// The metadata of an Iceberg table.
+/// The metadata of an Iceberg table. [`IcebergTables`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IcebergMetadata {
     /// Its absolute URI.

@@ -26,7 +26,7 @@ use crate::log::newest_key;
 /// Number of findings that wait for their reader.
 const WAITING_MAX: usize = 64;
 
-/// A finding. As JSON it is an object with its one field.
+/// A finding of a [`Verification`], which has an example. As JSON it is an object with its one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Finding {
@@ -49,7 +49,7 @@ pub enum Finding {
     },
 }
 
-/// What is wrong with a key.
+/// What is wrong with a key. [`Verification`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// The key.
@@ -59,6 +59,24 @@ pub struct Fault {
 }
 
 /// How much was checked.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::Finding;
+///
+/// let mut findings = engine.inspection().verify(&object).await?;
+/// let mut totals = None;
+/// while let Some(finding) = findings.next().await {
+///     if let Finding::Done { done } = finding {
+///         totals = Some(done);
+///     }
+/// }
+/// let totals = totals.expect("the last finding has them");
+/// assert!(totals.records >= 2 && totals.faults == 0);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Totals {
     /// Records of the log.
@@ -74,6 +92,25 @@ pub struct Totals {
 }
 
 /// The findings of a verification, while it runs: it goes on as they are read.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::{Fault, Finding};
+///
+/// let mut findings = engine.inspection().verify(&object).await?;
+/// while let Some(finding) = findings.next().await {
+///     match finding {
+///         Finding::Checked { checked, bytes } => println!("{checked}: {bytes} bytes"),
+///         Finding::Fault { fault: Fault { key, problem } } => panic!("{key}: {problem}"),
+///         Finding::Done { done } => {
+///             println!("{} records, {} faults", done.records, done.faults)
+///         }
+///     }
+/// }
+/// # Ok(())
+/// # });
+/// ```
 pub struct Verification(BoxStream<'static, Finding>);
 
 impl Inspection {

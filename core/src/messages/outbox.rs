@@ -47,6 +47,18 @@ const NUMBER_BY_CLOCK_MAX: i64 = 1 << 60;
 /// An implementation of [`Peers`](crate::Peers) sends it along
 /// ([`RequestContext`](crate::RequestContext)). Handlers read the sender by
 /// [`Context::sender`](crate::Context::sender).
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{Delivery, RequestContext, Tenant};
+///
+/// // What a server that forwards a message says of it.
+/// let sender = Tenant::local().object("Account", "ada")?;
+/// let delivery = Some(Delivery { sender, number: 7 });
+/// let context = RequestContext { delivery, ..RequestContext::default() };
+/// assert_eq!(context.caller, None, "a message has a sender, and no caller");
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The object that sent the message.

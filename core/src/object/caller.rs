@@ -38,6 +38,24 @@ enum Who {
 }
 
 /// The code of the error for a caller without a scope, whose name is the detail `scope`.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::MISSING_SCOPE;
+/// use dotdo::identity::{Scope, Scopes};
+/// use dotdo::{Caller, Error};
+///
+/// /// What to ask the user for, if that is all that is missing.
+/// fn wanted(error: &Error) -> Option<&str> {
+///     (error.code() == MISSING_SCOPE)
+///         .then(|| error.details()?.get("scope")?.as_str())
+///         .flatten()
+/// }
+///
+/// let reader = Caller::new("ada").with_scopes(Scopes::parse("dotdo:read"));
+/// let error = reader.require(Scope::Write).unwrap_err();
+/// assert_eq!(wanted(&error), Some("dotdo:write"));
+/// ```
 pub const MISSING_SCOPE: &str = "MISSING_SCOPE";
 
 impl Caller {

@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lease::FencingToken;
 use crate::object::context::Context;
 
-/// Keeps an object in the memory of this process, with the value that its class has made, as long as
-/// it lives. It comes from [`Context::stay`].
+/// Keeps an object in the memory of this process, with the value that its class has made, until this
+/// is dropped or given to [`Context::end_stay`]. [`Context::stay`] has an example.
 #[derive(Debug)]
 pub struct Stay {
     _pin: Arc<()>,

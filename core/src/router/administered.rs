@@ -6,6 +6,22 @@ use crate::error::Result;
 use crate::id::{ClassNames, ObjectId, Tenant};
 
 /// What a path of administration names.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{Administered, Route, Router, Subject, Tenant};
+/// use dotdo::http::{HeaderMap, Method, Uri};
+///
+/// let router = Router::new(["Shop"], None);
+/// let uri = Uri::from_static("/tenants/acme/web/objects/Shop/north/sql");
+/// let route = router.route(&Tenant::local(), &Method::POST, &uri, &HeaderMap::new())?;
+/// let Route::Administration(Administered { tenant, is_named, subject }) = route else {
+///     panic!()
+/// };
+/// assert_eq!((tenant.org(), tenant.name(), is_named), ("acme", "web", true));
+/// assert_eq!(subject, Subject::Object(tenant.object("Shop", "north")?, "sql".to_owned()));
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Administered {
     /// Whose objects.
@@ -16,7 +32,7 @@ pub struct Administered {
     pub subject: Subject,
 }
 
-/// What of a tenant is administered.
+/// What of a tenant is administered. [`Administered`] has an example.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Subject {
     /// `/classes`.

@@ -32,10 +32,25 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Marks a request, in its extensions, as the handshake of a WebSocket whose connection the server
 /// can keep. If the object accepts it, the response has the status 101 and a [`SocketConnection`] in its
 /// extensions.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::Body;
+/// use dotdo::engine::Handshake;
+/// use dotdo::http::Request;
+///
+/// let mut request = Request::get("/live").body(Body::empty())?;
+/// request.extensions_mut().insert(Handshake);
+/// let response = engine.fetch(&object, None, request).await?;
+/// assert_eq!(response.status(), 101);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Handshake;
 
-/// How a connection has ended.
+/// How a connection has ended. [`SocketConnection`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketEnd {
     /// What the client or the server has closed it with.
@@ -46,6 +61,26 @@ pub struct SocketEnd {
 
 /// An accepted WebSocket, for the server that has its connection. Clones are the same one. When the
 /// last is dropped without [`SocketConnection::end`], the object is told that it broke off.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::{SocketConnection, SocketEnd, SocketFrame};
+/// use dotdo::sockets::SocketClose;
+///
+/// # let mut request = dotdo::http::Request::get("/live").body(dotdo::Body::empty())?;
+/// # request.extensions_mut().insert(dotdo::engine::Handshake);
+/// # let mut response = engine.fetch(&object, None, request).await?;
+/// let connection = response.extensions_mut().remove::<SocketConnection>();
+/// let connection = connection.expect("the object has accepted the handshake");
+/// if let Err(close) = connection.message("hello".into()).await {
+///     panic!("expected that the message is handled, got {close:?}");
+/// }
+/// assert_eq!(connection.next().await, SocketFrame::Text("hello".into()));
+/// connection.end(SocketEnd { close: SocketClose::new(1000, "bye"), error: None }).await;
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct SocketConnection(Arc<Inner>);
 

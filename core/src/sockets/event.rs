@@ -121,6 +121,24 @@ impl SocketEvent {
 }
 
 /// What a request between servers says about a socket.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{RequestContext, SocketPart};
+///
+/// /// The value of a header between servers.
+/// fn written(context: &RequestContext) -> Option<String> {
+///     context.socket.as_ref().map(SocketPart::sealed)
+/// }
+///
+/// /// What the other server makes of it.
+/// fn read(header: Option<&str>) -> Option<SocketPart> {
+///     SocketPart::opened(header?)
+/// }
+///
+/// assert_eq!(written(&RequestContext::default()), None);
+/// assert_eq!(read(Some("{}")), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketPart(pub(crate) Part);
 

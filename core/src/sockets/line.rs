@@ -13,6 +13,25 @@ use crate::sockets::message::SocketClose;
 use crate::sync::Mutex;
 
 /// What a connection sends to its client.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::SocketFrame;
+///
+/// /// What a server writes for a frame; `None` if it writes nothing.
+/// fn written(frame: SocketFrame) -> Option<String> {
+///     match frame {
+///         SocketFrame::Text(text) => Some(format!("text, {} bytes", text.len())),
+///         SocketFrame::Binary(bytes) => Some(format!("binary, {} bytes", bytes.len())),
+///         SocketFrame::Close(close) | SocketFrame::Break(close) => {
+///             Some(format!("close, {}", close.code))
+///         }
+///         SocketFrame::AutoResponse(_) => None,
+///     }
+/// }
+///
+/// assert_eq!(written(SocketFrame::Text("hello".into())).as_deref(), Some("text, 5 bytes"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SocketFrame {
     /// A text message, which is UTF-8.

@@ -7,6 +7,15 @@ use std::path::PathBuf;
 use super::keys::ProvidedKeys;
 
 /// A text that is never printed, such as a password.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::Secret;
+///
+/// let password = Secret::new("swordfish");
+/// assert_eq!(format!("{password:?}"), "(secret)");
+/// assert_eq!(password.reveal(), "swordfish");
+/// ```
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 
@@ -29,6 +38,17 @@ impl fmt::Debug for Secret {
 }
 
 /// Where the state is kept.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{S3Config, StoreConfig};
+///
+/// let folder = StoreConfig::Folder { path: "/srv/state".into() };
+/// assert_eq!(folder.feature(), None);
+/// let bucket =
+///     StoreConfig::S3(S3Config { bucket: "state".to_owned(), ..S3Config::default() });
+/// assert_eq!(bucket.feature(), Some("s3"));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum StoreConfig {
     /// In the memory of this process.
@@ -60,6 +80,30 @@ impl StoreConfig {
 }
 
 /// An S3 bucket, or a part of one.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{S3Config, S3Credentials, Secret};
+///
+/// let r2 = S3Config {
+///     bucket: "state".to_owned(),
+///     prefix: "shop".to_owned(),
+///     region: Some("auto".to_owned()),
+///     endpoint: Some("https://ACCOUNT.r2.cloudflarestorage.com".to_owned()),
+///     credentials: S3Credentials::Keys {
+///         access_key_id: "AKIA…".to_owned(),
+///         secret_access_key: Secret::new("…"),
+///         session_token: None,
+///     },
+/// };
+/// # use std::sync::Arc;
+/// # use dotdo::testing::{CountingRandom, ManualClock};
+/// # let (clock, random) = (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
+/// # let config = dotdo::engine::StoreConfig::S3(r2);
+/// # let bucket = dotdo::engine::open(&config, dotdo::engine::Uuid::from_u128(1), clock, random)?;
+/// # assert_eq!(bucket.location(), "s3://state/shop");
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct S3Config {
     /// The bucket's name.
@@ -76,6 +120,19 @@ pub struct S3Config {
 }
 
 /// The credentials for an S3 store.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{S3Config, S3Credentials};
+///
+/// // On a machine of Amazon's, nothing has to be configured.
+/// assert_eq!(S3Config::default().credentials, S3Credentials::Instance);
+/// // On ECS, the platform says where the task gets its identity.
+/// let relative_uri = "/v2/credentials/5a8d".to_owned();
+/// let task =
+///     S3Config { credentials: S3Credentials::Task { relative_uri }, ..S3Config::default() };
+/// # assert_ne!(task, S3Config::default());
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum S3Credentials {
     /// The machine's own identity, from the instance metadata service.
@@ -109,6 +166,18 @@ pub enum S3Credentials {
 }
 
 /// A Google Cloud Storage bucket, or a part of one.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{GcsConfig, GcsCredentials};
+///
+/// let config = GcsConfig {
+///     bucket: "state".to_owned(),
+///     credentials: GcsCredentials::ServiceAccountFile("/run/secrets/gcs.json".into()),
+///     ..GcsConfig::default()
+/// };
+/// assert_eq!(config.endpoint, None, "the service of Google");
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GcsConfig {
     /// The bucket's name.
@@ -122,6 +191,20 @@ pub struct GcsConfig {
 }
 
 /// The credentials for Google Cloud Storage.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{GcsConfig, GcsCredentials};
+///
+/// // For an emulator.
+/// let config = GcsConfig {
+///     bucket: "state".to_owned(),
+///     endpoint: Some("http://127.0.0.1:4443".to_owned()),
+///     credentials: GcsCredentials::Unsigned,
+///     ..GcsConfig::default()
+/// };
+/// assert_ne!(config.credentials, GcsCredentials::default());
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum GcsCredentials {
     /// The machine's own identity (or `gcloud`'s default credentials in the home folder).
@@ -139,6 +222,22 @@ pub enum GcsCredentials {
 }
 
 /// An Azure Blob Storage container, or a part of one.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{AzureConfig, AzureCredentials};
+///
+/// let config = AzureConfig {
+///     account: "shopstate".to_owned(),
+///     container: "state".to_owned(),
+///     ..AzureConfig::default()
+/// };
+/// assert_eq!(
+///     config.credentials,
+///     AzureCredentials::Platform,
+///     "the machine's managed identity"
+/// );
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AzureConfig {
     /// The storage account.
@@ -154,6 +253,20 @@ pub struct AzureConfig {
 }
 
 /// The credentials for Azure Blob Storage.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{AzureConfig, AzureCredentials, Secret};
+///
+/// let credentials = AzureCredentials::Sas(Secret::new("?sv=2024-11-04&sp=rwdl&sig=…"));
+/// let config = AzureConfig {
+///     account: "shopstate".to_owned(),
+///     container: "state".to_owned(),
+///     credentials,
+///     ..AzureConfig::default()
+/// };
+/// assert!(!format!("{config:?}").contains("sig"), "secrets are not printed");
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum AzureCredentials {
     /// The machine's managed identity.

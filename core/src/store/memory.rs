@@ -14,6 +14,23 @@ use crate::clock::Clock;
 use crate::sync::Mutex;
 
 /// A bucket in memory. Servers that share the same one (an `Arc`) share its objects.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{Bucket, Key, Memory};
+/// use dotdo::testing::ManualClock;
+///
+/// let clock = Arc::new(ManualClock::starting_at(1_767_225_600_000));
+/// let bucket = Memory::new(clock);
+/// bucket.put(&Key::new("report"), "3 orders".into()).await?;
+/// let stored = bucket.get(&Key::new("report")).await?.expect("it was put");
+/// assert_eq!(stored.modified_ms, 1_767_225_600_000);
+/// # Ok(())
+/// # });
+/// ```
 pub struct Memory {
     clock: Arc<dyn Clock>,
     objects: Mutex<BTreeMap<Key, Stored>>,

@@ -46,8 +46,21 @@ pub(crate) use split::Split;
 pub use split::Stores;
 pub use time::StoreTime;
 
-/// The key of an object in the bucket, relative to the configured prefix; segments are divided by
+/// The key of an object in the bucket, relative to the configured prefix. Its segments are divided by
 /// `/`.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{Key, Tenant};
+///
+/// assert_eq!(
+///     Key::new("reports").join(2026).join("may.csv").as_str(),
+///     "reports/2026/may.csv"
+/// );
+/// let object = Tenant::new("acme", "web")?.object("ChatRoom", "lobby")?;
+/// assert_eq!(object.prefix().as_str(), "acme/web/do/chat-room/lobby");
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
 
@@ -82,6 +95,15 @@ impl fmt::Display for Key {
 }
 
 /// An object's bytes, and when it was last written by the store's clock.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::{Key, Stored};
+///
+/// let stored = Stored { bytes: "a report".into(), modified_ms: 1_767_225_600_000 };
+/// assert!(stored.clone().within(&Key::new("report"), 8).is_ok());
+/// assert!(stored.within(&Key::new("report"), 7).is_err());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Stored {
     /// The whole content.
@@ -110,8 +132,22 @@ pub(crate) fn check_size(key: &Key, bytes: u64, bytes_max: u64) -> Result<(), St
     Err(StoreError::TooLarge { key: key.clone(), bytes, bytes_max })
 }
 
-/// A part of a bucket: of the two, a database may hold the one and a store of files the other.
-/// Elsewhere one store holds both, and has one clock.
+/// One of the two parts of a bucket. Usually one store holds both, and has one clock; a database can
+/// hold the log, and a store of files the rest ([`with_log`](crate::with_log)).
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::{Bucket, Part};
+///
+/// /// How far the two clocks of a bucket are apart, where both are known.
+/// fn apart_ms(bucket: &dyn Bucket) -> Option<i64> {
+///     Some(bucket.store_time_ms(Part::Log)? - bucket.store_time_ms(Part::Files)?)
+/// }
+/// # assert_eq!(apart_ms(&*dotdo_core::testing::examples::bucket()), Some(0));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// What is created once, by the first of several writers, and all that goes with it.
@@ -121,6 +157,19 @@ pub enum Part {
 }
 
 /// An entry of a listing.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use dotdo::engine::{Bucket, Key};
+///
+/// # let bucket = dotdo_core::testing::examples::bucket();
+/// bucket.put(&Key::new("reports/may"), "…".into()).await?;
+/// let entries = bucket.list(&Key::new("reports"), None, 100).await?;
+/// assert_eq!((entries[0].key.as_str(), entries[0].bytes), ("reports/may", 3));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The whole key.
@@ -131,7 +180,22 @@ pub struct Entry {
     pub modified_ms: i64,
 }
 
-/// Which folders are wanted ([`Bucket::list_folders`]).
+/// Which folders [`Bucket::list_folders`] lists.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use dotdo::engine::{Bucket, Key, Names};
+///
+/// # let bucket = dotdo_core::testing::examples::bucket();
+/// for name in ["ada", "ann", "anne", "bob"] {
+///     bucket.put(&Key::new("users").join(name).join("photo"), "…".into()).await?;
+/// }
+/// let names = Names { begin: "an", after: Some("ann") };
+/// assert_eq!(bucket.list_folders(&Key::new("users"), names, 100).await?, ["anne"]);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Names<'a> {
     /// How their names begin; empty for all.
@@ -141,6 +205,34 @@ pub struct Names<'a> {
 }
 
 /// The error of an operation on a store.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use dotdo::bytes::Bytes;
+/// use dotdo::engine::{Bucket, Key, StoreError};
+///
+/// /// Creates an object, and finds out whose it is where the response does not say that.
+/// async fn create(
+///     bucket: &dyn Bucket,
+///     key: &Key,
+///     bytes: Bytes,
+/// ) -> Result<bool, StoreError> {
+///     match bucket.create(key, bytes.clone()).await {
+///         Ok(()) => Ok(true),
+///         Err(StoreError::Exists { .. } | StoreError::Unavailable { .. }) => {
+///             Ok(bucket.get(key).await?.is_some_and(|stored| stored.bytes == bytes))
+///         }
+///         Err(error) => Err(error),
+///     }
+/// }
+///
+/// # let bucket = dotdo_core::testing::examples::bucket();
+/// assert!(create(&*bucket, &Key::new("leader"), "ada".into()).await?);
+/// assert!(!create(&*bucket, &Key::new("leader"), "bob".into()).await?);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The key already has an object. This does not prove whose: after a retry or a lost response
@@ -188,6 +280,25 @@ pub enum StoreError {
 ///
 /// Reads, listings and creates must be strongly consistent, as S3, R2, GCS, Azure, Tigris,
 /// SeaweedFS and file systems are; the probe checks what it can.
+///
+/// Whoever brings a store of their own implements it; the program `examples/own_store.rs` is one.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use dotdo::engine::{Bucket, Key};
+///
+/// # let bucket = dotdo_core::testing::examples::bucket();
+/// let (may, june) = (Key::new("reports/may"), Key::new("reports/june"));
+/// bucket.create(&may, "3 orders".into()).await?;
+/// assert!(bucket.create(&may, "4 orders".into()).await.is_err(), "there is one already");
+/// bucket.put(&june, "5 orders".into()).await?;
+/// assert_eq!(bucket.list(&Key::new("reports"), None, 100).await?.len(), 2);
+/// bucket.delete(&[may.clone(), june]).await?;
+/// assert!(bucket.get_within(&may, 1 << 20).await?.is_none());
+/// # Ok(())
+/// # });
+/// ```
 #[async_trait]
 pub trait Bucket: Send + Sync + 'static {
     /// Puts `bytes` under `key` if no object has that key. Exactly one request is sent. Any error

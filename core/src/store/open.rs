@@ -27,6 +27,23 @@ use crate::error::Result;
 /// Nothing is sent to a network store yet; a folder is created. Whether the store keeps its
 /// promises is [`probe`](super::probe())'s job.
 ///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{Bucket, Key, StoreConfig, Uuid, open};
+/// use dotdo::testing::{CountingRandom, ManualClock};
+///
+/// let (clock, random) =
+///     (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
+/// let bucket = open(&StoreConfig::Memory, Uuid::from_u128(1), clock, random)?;
+/// bucket.put(&Key::new("report"), "3 orders".into()).await?;
+/// assert!(bucket.get(&Key::new("report")).await?.is_some());
+/// # Ok(())
+/// # });
+/// ```
+///
 /// # Errors
 ///
 /// `Invalid` when the configuration can't name a store, or names one that the program was built
@@ -42,6 +59,42 @@ pub fn open(
 
 /// Opens one S3 bucket with several keys, such as those of each tenant: what is opened shares its
 /// connections and its knowledge of the store's clock.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{
+///     AccessKeyProvider, AccessKeys, AccessKeysError, Bucket, ProvidedKeys, S3Config,
+///     S3Opener, Secret, async_trait,
+/// };
+/// use dotdo::testing::{CountingRandom, ManualClock};
+///
+/// /// The keys of one tenant.
+/// struct Fixed(Arc<AccessKeys>);
+///
+/// #[async_trait]
+/// impl AccessKeyProvider for Fixed {
+///     async fn keys(&self) -> Result<Arc<AccessKeys>, AccessKeysError> {
+///         Ok(self.0.clone())
+///     }
+///
+///     fn refused(&self, _: &str) {}
+/// }
+///
+/// let config = S3Config { bucket: "state".to_owned(), ..S3Config::default() };
+/// let (clock, random) =
+///     (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
+/// let opener = S3Opener::new(config, clock, random);
+/// let keys = AccessKeys {
+///     access_key_id: "AKIA…".to_owned(),
+///     secret_access_key: Secret::new("…"),
+///     session_token: None,
+/// };
+/// let bucket = opener.open(ProvidedKeys::new(Arc::new(Fixed(Arc::new(keys)))))?;
+/// assert_eq!(bucket.location(), "s3://state");
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[cfg(feature = "s3")]
 pub struct S3Opener {
     config: S3Config,
@@ -70,7 +123,8 @@ impl S3Opener {
     }
 }
 
-/// A store that need not have create-if-absent, because another one coordinates.
+/// A store for the files of snapshots, beside another one that holds the log. It needs no
+/// create-if-absent, because the other one coordinates. [`with_log`](crate::with_log) has an example.
 pub struct Files {
     pub(crate) bucket: Arc<dyn Bucket>,
     /// The same store, whose puts are one request.
@@ -86,6 +140,25 @@ impl Files {
 
 /// Opens the store that `config` names for the files beside a log that another store holds
 /// ([`with_log`](crate::with_log)).
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{S3Config, StoreConfig, Uuid, open_files};
+/// use dotdo::testing::{CountingRandom, ManualClock};
+///
+/// let config = S3Config {
+///     bucket: "snapshots".to_owned(),
+///     endpoint: Some("https://fsn1.your-objectstorage.com".to_owned()),
+///     ..S3Config::default()
+/// };
+/// let (clock, random) =
+///     (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
+/// let files = open_files(&StoreConfig::S3(config), Uuid::from_u128(1), clock, random)?;
+/// assert_eq!(files.location(), "s3://snapshots");
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -120,6 +193,23 @@ pub fn open_files(
 
 /// A bucket of another client: its requests are counted, and sent again where that is safe and they
 /// were unavailable.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{Bucket, Key, Memory, retried};
+/// use dotdo::testing::{CountingRandom, Fault, FaultyBucket, ManualClock, Operation};
+///
+/// let clock = Arc::new(ManualClock::moved_by_sleep());
+/// let faulty = FaultyBucket::around(Arc::new(Memory::new(clock.clone())));
+/// faulty.fail_next(Operation::Get, [Fault::NotApplied]);
+/// let bucket = retried(faulty, clock, Arc::new(CountingRandom::starting_at(1)));
+/// assert!(bucket.get(&Key::new("report")).await?.is_none(), "the second try has an answer");
+/// # Ok(())
+/// # });
+/// ```
 pub fn retried(
     bucket: impl Bucket,
     clock: Arc<dyn Clock>,

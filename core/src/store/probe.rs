@@ -71,6 +71,21 @@ impl From<StoreError> for Failure {
 
 /// Probes the store unless it has passed before.
 ///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use dotdo::engine::probe;
+/// use dotdo::testing::{CountingRandom, ManualClock};
+///
+/// # let bucket = dotdo_core::testing::examples::bucket();
+/// let (clock, random) = (ManualClock::new(), CountingRandom::starting_at(1));
+/// probe(&*bucket, &clock, &random).await?;
+/// // From now on it is one request, which reads the verdict.
+/// probe(&*bucket, &clock, &random).await?;
+/// # Ok(())
+/// # });
+/// ```
+///
 /// # Errors
 ///
 /// `StoreRefused` when the store violates the contract or does not allow writes, with a message
@@ -145,6 +160,19 @@ async fn write_verdict(
 /// Checks what [`probe`] checks with keys below `scratch`, whatever an earlier verdict says, and
 /// removes them: for people who ask whether a store can be used. Of a bucket that is made of two,
 /// each is checked for what it is needed for.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use dotdo::engine::{Bucket, Key, check_store};
+/// use dotdo::testing::CountingRandom;
+///
+/// # let bucket = dotdo_core::testing::examples::bucket();
+/// check_store(&*bucket, &Key::new(".dotdo/check"), &CountingRandom::starting_at(1)).await?;
+/// assert!(bucket.list(&Key::new(""), None, 1).await?.is_empty(), "nothing is left behind");
+/// # Ok(())
+/// # });
+/// ```
 ///
 /// # Errors
 ///

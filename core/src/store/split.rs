@@ -17,6 +17,22 @@ use super::{Bucket, Entry, Files, Key, Names, Part, StoreError, Stored};
 pub(crate) type Route = fn(&Key) -> Option<Part>;
 
 /// The two stores of a bucket.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::Bucket;
+///
+/// /// Where the parts of a bucket are.
+/// fn places(bucket: &dyn Bucket) -> Vec<String> {
+///     match bucket.stores() {
+///         Some(stores) => {
+///             vec![stores.log.location().to_owned(), stores.files.location().to_owned()]
+///         }
+///         None => vec![bucket.location().to_owned()],
+///     }
+/// }
+/// # assert_eq!(places(&*dotdo_core::testing::examples::bucket()).len(), 1);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Stores<'a> {
     /// The store that coordinates: it must have create-if-absent.

@@ -13,14 +13,19 @@ use crate::sync::Mutex;
 /// The store's clock, as seen from here.
 ///
 /// ```
-/// # use std::sync::Arc;
-/// # use dotdo_core::{Clock, StoreTime};
-/// # fn example(clock: Arc<dyn Clock>) {
-/// let time = StoreTime::new(clock);
+/// # use dotdo_core::testing::examples::dotdo;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use dotdo::engine::StoreTime;
+/// use dotdo::testing::ManualClock;
+///
+/// let clock = Arc::new(ManualClock::new());
+/// let time = StoreTime::new(clock.clone());
 /// assert_eq!(time.now_ms(), None);
 /// time.saw(1_700_000_000_000);
-/// assert!(time.now_ms() >= Some(1_700_000_000_000));
-/// # }
+/// clock.advance(Duration::from_secs(1));
+/// assert_eq!(time.now_ms(), Some(1_700_000_001_000));
 /// ```
 pub struct StoreTime {
     clock: Arc<dyn Clock>,

@@ -12,6 +12,26 @@ const OF_NO_TENANT: [&str; 4] = [".broker", ".dotdo", ".instances", ".tenants"];
 ///
 /// Both are probed when an engine starts on it: `log` for create-if-absent, `files` for what the
 /// snapshots need. A bucket is refused if its log was held by another store before.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{Bucket, Key, Memory, StoreConfig, Uuid, open_files, with_log};
+/// use dotdo::testing::{CountingRandom, ManualClock};
+///
+/// let (clock, random) =
+///     (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
+/// let log = Arc::new(Memory::new(clock.clone()));
+/// let files = open_files(&StoreConfig::Memory, Uuid::from_u128(1), clock, random)?;
+/// let bucket = with_log(files, log.clone());
+/// bucket.put(&Key::new("acme/web/do/shop/north/lock"), "…".into()).await?;
+/// bucket.put(&Key::new("acme/web/do/shop/north/snapshots/latest"), "…".into()).await?;
+/// assert_eq!(log.list(&Key::new(""), None, 100).await?.len(), 1, "the other is a file");
+/// # Ok(())
+/// # });
+/// ```
 pub fn with_log(files: Files, log: Arc<dyn Bucket>) -> Arc<dyn Bucket> {
     Arc::new(Split::new(log, files, part_of))
 }

@@ -20,11 +20,12 @@ const BEGINNING_MS: i64 = 1_767_225_600_000;
 /// [`advance`](ManualClock::advance).
 ///
 /// ```
+/// # use dotdo_core::testing::examples::dotdo;
 /// use std::sync::Arc;
 /// use std::time::Duration;
 ///
-/// use dotdo_core::Clock;
-/// use dotdo_core::testing::ManualClock;
+/// use dotdo::engine::Clock;
+/// use dotdo::testing::ManualClock;
 ///
 /// let clock = ManualClock::default();
 /// let before_ms = clock.wall_ms();
@@ -68,11 +69,12 @@ impl ManualClock {
     /// A clock that every sleep advances by its duration; for code that runs alone.
     ///
     /// ```
+    /// # use dotdo_core::testing::examples::dotdo;
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// use std::time::Duration;
     ///
-    /// use dotdo_core::Clock;
-    /// use dotdo_core::testing::ManualClock;
+    /// use dotdo::engine::Clock;
+    /// use dotdo::testing::ManualClock;
     ///
     /// let clock = ManualClock::moved_by_sleep();
     /// clock.sleep(Duration::from_secs(3600)).await;
@@ -97,11 +99,12 @@ impl ManualClock {
     /// stood still.
     ///
     /// ```
+    /// # use dotdo_core::testing::examples::dotdo;
     /// use std::sync::Arc;
     /// use std::time::Duration;
     ///
-    /// use dotdo_core::Clock;
-    /// use dotdo_core::testing::ManualClock;
+    /// use dotdo::engine::Clock;
+    /// use dotdo::testing::ManualClock;
     ///
     /// let clock = Arc::new(ManualClock::new());
     /// let store = clock.of_store();

@@ -15,7 +15,8 @@ use crate::sync::Mutex;
 /// network does not. Clones share one list.
 ///
 /// ```
-/// use dotdo_core::testing::Ended;
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::testing::Ended;
 ///
 /// let ended = Ended::default();
 /// let instance = Default::default();
@@ -42,11 +43,12 @@ impl Ended {
 /// no responses: for the bucket and other servers, that is the same as `kill -9`.
 ///
 /// ```
+/// # use dotdo_core::testing::examples::dotdo;
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use std::sync::Arc;
 ///
-/// use dotdo_core::testing::{CutBucket, ManualClock};
-/// use dotdo_core::{Bucket, Key, Memory};
+/// use dotdo::engine::{Bucket, Key, Memory};
+/// use dotdo::testing::{CutBucket, ManualClock};
 /// use futures_util::FutureExt;
 ///
 /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
@@ -93,11 +95,12 @@ impl CutBucket {
     /// Cuts it after `requests` more requests; the answer of the last one does not arrive.
     ///
     /// ```
+    /// # use dotdo_core::testing::examples::dotdo;
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// use std::sync::Arc;
     ///
-    /// use dotdo_core::testing::{CutBucket, ManualClock};
-    /// use dotdo_core::{Bucket, Key, Memory};
+    /// use dotdo::engine::{Bucket, Key, Memory};
+    /// use dotdo::testing::{CutBucket, ManualClock};
     /// use futures_util::FutureExt;
     ///
     /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
@@ -119,11 +122,12 @@ impl CutBucket {
     /// crashes right before that request.
     ///
     /// ```
+    /// # use dotdo_core::testing::examples::dotdo;
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// use std::sync::Arc;
     ///
-    /// use dotdo_core::testing::{CutBucket, ManualClock, Operation};
-    /// use dotdo_core::{Bucket, Key, Memory};
+    /// use dotdo::engine::{Bucket, Key, Memory};
+    /// use dotdo::testing::{CutBucket, ManualClock, Operation};
     /// use futures_util::FutureExt;
     ///
     /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));

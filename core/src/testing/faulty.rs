@@ -11,6 +11,23 @@ use crate::store::{Bucket, Key, Part, StoreError};
 use crate::sync::Mutex;
 
 /// A fault of one request.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{Bucket, Key, StoreError};
+/// use dotdo::testing::{Fault, ManualClock, Operation, TestStore};
+///
+/// let store = TestStore::new(Arc::new(ManualClock::new()));
+/// store.faults().fail_next(Operation::Create, [Fault::AppliedButExists]);
+/// let error = store.create(&Key::new("report"), "3 orders".into()).await.unwrap_err();
+/// assert!(matches!(error, StoreError::Exists { .. }));
+/// assert!(store.get(&Key::new("report")).await?.is_some(), "and it is one's own");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing: it works.
@@ -32,11 +49,12 @@ pub enum Fault {
 /// A bucket whose requests fail as a test plans it; all others work.
 ///
 /// ```
+/// # use dotdo_core::testing::examples::dotdo;
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use std::sync::Arc;
 ///
-/// use dotdo_core::testing::{Fault, FaultyBucket, ManualClock, Operation};
-/// use dotdo_core::{Bucket, Key, Memory};
+/// use dotdo::engine::{Bucket, Key, Memory};
+/// use dotdo::testing::{Fault, FaultyBucket, ManualClock, Operation};
 ///
 /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
 /// let bucket = FaultyBucket::around(memory);
@@ -95,11 +113,12 @@ impl FaultyBucket {
     /// Makes the store unreachable until [`heal`](FaultyBucket::heal).
     ///
     /// ```
+    /// # use dotdo_core::testing::examples::dotdo;
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// use std::sync::Arc;
     ///
-    /// use dotdo_core::testing::{FaultyBucket, ManualClock};
-    /// use dotdo_core::{Bucket, Key, Memory};
+    /// use dotdo::engine::{Bucket, Key, Memory};
+    /// use dotdo::testing::{FaultyBucket, ManualClock};
     ///
     /// let bucket = FaultyBucket::around(Arc::new(Memory::new(Arc::new(ManualClock::new()))));
     /// bucket.outage();

@@ -8,6 +8,22 @@ use uuid::Uuid;
 use crate::store::{Bucket, Key, Part, StoreError};
 
 /// An operation of a store.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{Bucket, Key};
+/// use dotdo::testing::{ManualClock, Operation, TestStore};
+///
+/// let store = TestStore::new(Arc::new(ManualClock::new()));
+/// store.list(&Key::new("reports"), None, 10).await?;
+/// assert_eq!(store.record().count(Operation::List, "reports"), 1);
+/// assert_eq!(Operation::List.name(), "list");
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// [`Bucket::create`].
@@ -37,8 +53,9 @@ impl Operation {
     /// Whether it is a create of a record, which is how objects commit.
     ///
     /// ```
-    /// use dotdo_core::Key;
-    /// use dotdo_core::testing::Operation;
+    /// # use dotdo_core::testing::examples::dotdo;
+    /// use dotdo::engine::Key;
+    /// use dotdo::testing::Operation;
     ///
     /// let record = Key::new("local/local/do/counter/visits/log/fffffffffffffffe-1");
     /// assert!(Operation::Create.is_commit(&record));

@@ -19,6 +19,8 @@
 
 mod clock;
 mod cut;
+#[doc(hidden)]
+pub mod examples;
 mod faulty;
 mod layer;
 mod random;

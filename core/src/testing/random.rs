@@ -7,8 +7,9 @@ use crate::clock::Random;
 /// Counts up: every value is different, and the same in every run.
 ///
 /// ```
-/// use dotdo_core::Random;
-/// use dotdo_core::testing::CountingRandom;
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::Random;
+/// use dotdo::testing::CountingRandom;
 ///
 /// let random = CountingRandom::starting_at(7);
 /// assert_eq!(u128::from_be_bytes(random.bytes16()), 7);
@@ -36,8 +37,9 @@ impl Random for CountingRandom {
 /// The same bytes every time, for output that must not depend on the number of calls.
 ///
 /// ```
-/// use dotdo_core::Random;
-/// use dotdo_core::testing::ConstantRandom;
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::engine::Random;
+/// use dotdo::testing::ConstantRandom;
 ///
 /// let random = ConstantRandom([7; 16]);
 /// assert_eq!(random.bytes16(), random.bytes16());

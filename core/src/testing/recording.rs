@@ -7,7 +7,7 @@ use super::layer::{Layer, Operation, bucket_of_layer};
 use crate::store::{Bucket, Key, StoreError};
 use crate::sync::Mutex;
 
-/// A request to a store.
+/// A request to a store. [`RecordingBucket`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     /// The operation.
@@ -22,11 +22,12 @@ type Observer = Box<dyn FnMut(Operation, &Key) + Send>;
 /// A bucket that records every request in order, and calls an observer.
 ///
 /// ```
+/// # use dotdo_core::testing::examples::dotdo;
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use std::sync::Arc;
 ///
-/// use dotdo_core::testing::{ManualClock, Operation, RecordingBucket};
-/// use dotdo_core::{Bucket, Key, Memory};
+/// use dotdo::engine::{Bucket, Key, Memory};
+/// use dotdo::testing::{ManualClock, Operation, RecordingBucket};
 ///
 /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
 /// let bucket = RecordingBucket::around(memory);
@@ -71,16 +72,18 @@ impl RecordingBucket {
     /// this one.
     ///
     /// ```
+    /// # use dotdo_core::testing::examples::dotdo;
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// use std::sync::{Arc, mpsc};
     ///
-    /// use dotdo_core::testing::{ManualClock, RecordingBucket};
-    /// use dotdo_core::{Bucket, Key, Memory};
+    /// use dotdo::engine::{Bucket, Key, Memory};
+    /// use dotdo::testing::{ManualClock, RecordingBucket};
     ///
     /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
     /// let bucket = RecordingBucket::around(memory);
     /// let (send, seen) = mpsc::channel();
-    /// bucket.observe(move |operation, _| send.send(operation.name()).expect("the test listens"));
+    /// bucket
+    ///     .observe(move |operation, _| send.send(operation.name()).expect("the test listens"));
     /// bucket.get(&Key::new("a/b")).await?;
     /// assert_eq!(seen.recv().expect("one request"), "get");
     /// # Ok::<(), dotdo_core::StoreError>(()) })?;

@@ -15,11 +15,12 @@ use crate::sync::Mutex;
 /// fixed delay.
 ///
 /// ```
+/// # use dotdo_core::testing::examples::dotdo;
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use std::sync::Arc;
 ///
-/// use dotdo_core::testing::{ManualClock, Operation, SlowBucket};
-/// use dotdo_core::{Bucket, Key, Memory};
+/// use dotdo::engine::{Bucket, Key, Memory};
+/// use dotdo::testing::{ManualClock, Operation, SlowBucket};
 ///
 /// let clock = Arc::new(ManualClock::new());
 /// let bucket = Arc::new(SlowBucket::around(Arc::new(Memory::new(clock.clone())), clock));

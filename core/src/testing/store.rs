@@ -14,11 +14,12 @@ use crate::store::{Bucket, Key, Memory, StoreError};
 /// recorded, then waits, then fails or takes effect.
 ///
 /// ```
+/// # use dotdo_core::testing::examples::dotdo;
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use std::sync::Arc;
 ///
-/// use dotdo_core::testing::{Fault, ManualClock, Operation, TestStore};
-/// use dotdo_core::{Bucket, Key};
+/// use dotdo::engine::{Bucket, Key};
+/// use dotdo::testing::{Fault, ManualClock, Operation, TestStore};
 ///
 /// let store = TestStore::new(Arc::new(ManualClock::new()));
 /// store.faults().fail_next(Operation::Get, [Fault::NotApplied]);

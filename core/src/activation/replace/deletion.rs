@@ -19,7 +19,23 @@ use crate::trace::{span, traced};
 /// How often a deletion begins again after another process wrote first.
 const TRIES: u32 = 5;
 
-/// An object that was deleted.
+/// The deletion of an object, as
+/// [`Administration::delete_object`](crate::Administration::delete_object) reports it.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::ErrorKind;
+/// use dotdo::engine::{Deleted, Precondition};
+///
+/// let Deleted { sequence, restorable_until_ms } =
+///     engine.administration().delete_object(&object, Precondition::Any).await?;
+/// assert!(restorable_until_ms > 0, "record {sequence} says how long it can be restored");
+/// let gone = engine.inspection().describe(&object, None).await.unwrap_err();
+/// assert_eq!(gone.kind(), ErrorKind::NotFound);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deleted {
     /// The record that deleted it.

@@ -4,6 +4,21 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Head, Log, fetch, list_newest};
 
 /// What an object must be for its state to be replaced, or for it to be deleted.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::ErrorKind;
+/// use dotdo::engine::Precondition;
+///
+/// let admin = engine.administration();
+/// let head = engine.inspection().describe(&object, None).await?.log.head;
+/// engine.fetch(&object, None, dotdo::Request::new("bread".into())).await?;
+/// let late = admin.delete_object(&object, Precondition::Unchanged(head)).await.unwrap_err();
+/// assert_eq!((late.kind(), late.code()), (ErrorKind::PreconditionFailed, "OBJECT_CHANGED"));
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
     /// Anything: a state that is there is replaced.

@@ -28,7 +28,23 @@ use crate::trace::{span, traced};
 /// How often a replacement begins again after another process wrote first.
 const TRIES: u32 = 3;
 
-/// A state that was replaced.
+/// The new state of an object, as [`Administration::import`](crate::Administration::import) and
+/// [`Administration::restore_state`](crate::Administration::restore_state) report it.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, with_object};
+/// # with_object(async |engine, object| {
+/// use dotdo::engine::{Precondition, Replaced};
+///
+/// // A copy of the object, as it is now.
+/// let admin = engine.administration();
+/// let copy = admin.object(object.tenant(), ("Shop", "west"))?;
+/// let Replaced { rows, is_new, .. } =
+///     admin.restore_state(&copy, (&object, None), Precondition::Absent).await?;
+/// assert!(rows >= 2 && is_new);
+/// # Ok(())
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replaced {
     /// The record that replaced it.

@@ -15,6 +15,27 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Signs requests to an AWS service, such as the token service (STS), with the credentials of an S3
 /// bucket.
+///
+/// ```
+/// # use dotdo_core::testing::examples::{dotdo, run};
+/// # run(async || {
+/// use dotdo::bytes::Bytes;
+/// use dotdo::engine::{AwsSigner, S3Config, S3Credentials, Secret};
+/// use dotdo::http::Request;
+///
+/// let credentials = S3Credentials::Keys {
+///     access_key_id: "AKIA…".to_owned(),
+///     secret_access_key: Secret::new("…"),
+///     session_token: None,
+/// };
+/// let config = S3Config { bucket: "state".to_owned(), credentials, ..S3Config::default() };
+/// let ask = Request::post("https://sts.amazonaws.com/")
+///     .body(Bytes::from("Action=GetCallerIdentity"))?;
+/// let signed = AwsSigner::new(&config)?.sign(ask, "sts", "us-east-1").await?;
+/// assert!(signed.headers().contains_key("authorization"));
+/// # Ok(())
+/// # });
+/// ```
 pub struct AwsSigner {
     credentials: AwsCredentialProvider,
 }
