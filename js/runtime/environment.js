@@ -1,6 +1,7 @@
 // What a bundle is configured with (`env`), and the namespaces of its classes.
 import { binary, host, missing } from 'dotdo:host';
 import { orAborted } from 'dotdo:events';
+import { bindings } from 'dotdo:lazy';
 import { answerOf, cancel, takeWaiting } from 'dotdo:operations';
 import { Request, Response } from 'dotdo:web';
 import { decodeRpc, invoke, memberOf } from 'dotdo:rpc';
@@ -210,10 +211,20 @@ export class DurableObjectNamespace {
 
 let bound = null;
 
+/** What bindings and their objects are configured with. */
+export let settings = {};
+
+/** What the worker exports, once it is loaded. */
+export const bundle = { exports: undefined };
+
 /** Fills `env` from the configuration. */
-export function configure({ vars, classes }) {
+export function configure({ vars, classes, bindings: others }) {
   Object.assign(env, vars);
   bound = classes;
+  if (others) {
+    settings = others;
+    bindings().bind(env, settings);
+  }
   for (const [name, type] of Object.entries(classes ?? {})) env[name] = new DurableObjectNamespace(type);
 }
 

@@ -5,7 +5,7 @@ import { host } from 'dotdo:host';
 const loaded = new Map();
 
 /** What a module of ours exports. */
-function load(module) {
+export function load(module) {
   if (!loaded.has(module)) loaded.set(module, host.load(module));
   return loaded.get(module);
 }
@@ -13,6 +13,7 @@ function load(module) {
 export const streams = () => load('dotdo:streams');
 export const forms = () => load('dotdo:forms');
 export const subtle = () => load('dotdo:subtle');
+export const bindings = () => load('dotdo:bindings');
 
 /** Whether `value` is of this class of a module, which it can't be if that was not loaded. */
 const isOf = (module, name, value) => loaded.has(module) && value instanceof loaded.get(module)[name];

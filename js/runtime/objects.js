@@ -9,6 +9,9 @@ import { enterSockets, inside, Sockets } from 'dotdo:sockets';
 import { clearTimeout, forgetTimers, setTimeout } from 'dotdo:timers';
 import { forgetOperations } from 'dotdo:operations';
 
+/** A class of the runtime's own, which gets the head and the bytes of a request as they came. */
+export class OwnObject {}
+
 const instances = new Map();
 
 /** How long events may be blocked: as long as on Cloudflare. */
@@ -202,6 +205,7 @@ async function on(instance, work) {
 
 export const fetchOn = ({ instance, request }, body) =>
   on(instance, (value, name) => {
+    if (value instanceof OwnObject) return value.answer(request, body);
     if (typeof value.fetch !== 'function') throw new TypeError(`The class ${name} has no method fetch(); add one.`);
     return value.fetch(requestOf(request, body));
   });

@@ -2,6 +2,7 @@
 //!
 //! Promises: what is configured and not here stops the start, by its name.
 
+mod bindings;
 mod jsonc;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use dotdo::{Error, Result};
 use serde_json::{Map, Value};
 
+pub(crate) use self::bindings::{Bindings, OWN_CLASSES};
 use self::jsonc::without_comments;
 use crate::limits::{TIME_MAX, TIME_MAX_USUAL};
 
@@ -63,6 +65,8 @@ pub(crate) struct Config {
     /// The classes by the names of their bindings; `None`: every class has one, by its name.
     pub(crate) classes: Option<BTreeMap<String, String>>,
     pub(crate) vars: Map<String, Value>,
+    /// Those besides classes.
+    pub(crate) bindings: Bindings,
     /// Time for which an event may compute.
     pub(crate) time_max: Duration,
 }
@@ -90,6 +94,7 @@ impl Config {
                 main: path.to_owned(),
                 classes: None,
                 vars: dev_vars(path.parent())?,
+                bindings: Bindings::default(),
                 time_max: TIME_MAX_USUAL,
             }),
         }
@@ -130,17 +135,21 @@ impl Config {
             main.ok_or_else(|| Error::invalid("expected the file of the worker as `main`"))?;
         check_migrations(settings.get("migrations"))?;
         let vars = settings.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
+        let classes = bindings(settings.get("durable_objects"))?;
+        let bindings = Bindings::of(settings, folder)?;
+        check_names(&classes, &bindings)?;
         Ok(Self {
             main: folder.join(main),
-            classes: Some(bindings(settings.get("durable_objects"))?),
+            classes: Some(classes),
             vars,
+            bindings,
             time_max: time_max(settings.get("limits"))?,
         })
     }
 }
 
 fn is_known(key: &str) -> bool {
-    READ.contains(&key) || WITHOUT_MEANING.contains(&key)
+    READ.contains(&key) || bindings::READ.contains(&key) || WITHOUT_MEANING.contains(&key)
 }
 
 /// Whether a setting says nothing, as templates have many.
@@ -168,6 +177,16 @@ fn bindings(setting: Option<&Value>) -> Result<BTreeMap<String, String>> {
         })
     };
     listed.into_iter().flatten().map(binding).collect()
+}
+
+/// Checks that no two bindings have the same name.
+fn check_names(classes: &BTreeMap<String, String>, bindings: &Bindings) -> Result<()> {
+    let mut names: Vec<&String> = classes.keys().chain(bindings.names()).collect();
+    names.sort();
+    let twin = names.windows(2).find(|pair| pair[0] == pair[1]);
+    twin.map_or(Ok(()), |pair| {
+        Err(Error::invalid(format!("two bindings have the name {}; rename one", pair[0])))
+    })
 }
 
 /// Checks that no migration asks for more than that a class is there: every class has SQLite.

@@ -4,6 +4,7 @@
 //! Promises: code gets at an object's state in that object's own events only; time and randomness
 //! are those of the core.
 
+mod bindings;
 mod crypto;
 mod names;
 pub(crate) mod sockets;
@@ -232,6 +233,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> Result<()> {
     let host = Object::new(ctx.clone())?;
     events(ctx, &host, bridge)?;
     names::install(ctx, &host, bridge)?;
+    bindings::install(ctx, &host)?;
     crypto::install(ctx, &host)?;
     storage::install(ctx, &host, bridge)?;
     sockets::install(ctx, &host, bridge)?;
