@@ -178,7 +178,7 @@ export async function make(type, name, { instance, object, named }) {
   const ctx = new DurableObjectState(instance, id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'), sockets);
   const references = new References({ class: name, object, name: named });
   enterReferences(references);
-  const value = new type(ctx, env);
+  const value = type.prototype instanceof OwnObject ? new type(ctx, env, instance) : new type(ctx, env);
   instances.set(instance, { value, ctx, name, sockets, references });
   await ctx._settle();
 }

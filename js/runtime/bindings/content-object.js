@@ -29,6 +29,6 @@ export class Content extends BoundObject {
   async drop({ versions }) {
     if (!this.hasTables) return;
     for (const version of versions) this.sql('DELETE FROM rows WHERE version = ?', version);
-    if (!this.rows('SELECT 1 FROM rows LIMIT 1').length) await this.clear();
+    if (!this.rows('SELECT 1 FROM rows LIMIT 1').length) await this.end();
   }
 }

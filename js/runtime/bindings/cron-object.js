@@ -41,18 +41,22 @@ export class Cron extends BoundObject {
     if (next !== undefined) await this.ctx.storage.setAlarm(next);
   }
 
-  async alarm({ scheduledTime }) {
-    if (!this.#isConfigured) return this.clear();
-    this.#runs = true;
-    let failure = null;
+  /** Why the handler has failed; null if it has not. */
+  async #run(scheduledTime) {
     try {
       await handle(this, 'scheduled', new ScheduledController(this.name, scheduledTime));
+      return null;
     } catch (error) {
-      failure = String(error);
       host.log('error', `the worker's scheduled handler failed for ${this.name}: ${error?.stack ? `${error}\n${error.stack}` : error}`);
-    } finally {
-      this.#runs = false;
+      return String(error);
     }
+  }
+
+  async alarm({ scheduledTime, isRetry }) {
+    if (!this.#isConfigured) return this.end();
+    this.#runs = true;
+    const failure = isRetry ? 'the run before has taken too long, or too much memory' : await this.#run(scheduledTime);
+    this.#runs = false;
     this.makeTables();
     this.sql('INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)', scheduledTime, host.now(), failure === null ? 'ok' : 'exception', failure);
     this.sql('DELETE FROM runs WHERE scheduled_ms NOT IN (SELECT scheduled_ms FROM runs ORDER BY scheduled_ms DESC LIMIT ?)', RUNS_MAX);

@@ -31,8 +31,8 @@ export class Database extends BoundObject {
 
   #failure;
 
-  constructor(ctx, env) {
-    super(ctx, env);
+  constructor(ctx, env, instance) {
+    super(ctx, env, instance);
     const { migrations = [], table } = settings.databases?.[this.name] ?? {};
     try {
       if (migrations.length) this.#migrate(table, migrations);

@@ -76,7 +76,11 @@ class D1PreparedStatement {
   }
 }
 
-const batchOf = async (send, given) => (await send(given.map((statement) => statements.get(statement) ?? failed('D1_ERROR', 'expected statements of prepare()')))).map(result);
+async function batchOf(send, given) {
+  const list = given.map((statement) => statements.get(statement));
+  if (list.includes(undefined)) throw failed('D1_ERROR', 'expected statements that prepare() has made');
+  return (await send(list)).map(result);
+}
 
 class D1DatabaseSession {
   #send;

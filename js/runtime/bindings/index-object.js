@@ -66,11 +66,11 @@ export class IndexObject extends BoundObject {
   }
 
   /** Removes what is over, besides pieces. */
-  async end() {}
+  async sweep() {}
 
   async alarm() {
     if (!this.hasTables) return;
-    await this.end(host.now());
+    await this.sweep(host.now());
     const due = this.rows('SELECT object, json_group_array(version) AS versions FROM unused_pieces WHERE after_ms <= ? GROUP BY object LIMIT ?', host.now(), DROPS_MAX);
     await Promise.all(due.map(({ object, versions }) => ask({ class: this.constructor.contents, object }, 'drop', { versions: JSON.parse(versions) })));
     for (const { object, versions } of due) {

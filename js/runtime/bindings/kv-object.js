@@ -82,7 +82,7 @@ export class KvKeys extends IndexObject {
     return this.rows('SELECT min(expires_ms) AS next FROM entries WHERE expires_ms IS NOT NULL')[0].next;
   }
 
-  async end(now) {
+  async sweep(now) {
     const ended = this.rows('DELETE FROM entries WHERE expires_ms <= ? RETURNING pieces', now);
     for (const { pieces } of ended) if (pieces !== null) await this.leave(JSON.parse(pieces));
   }

@@ -173,7 +173,7 @@ export class KvNamespace {
     const limit = Number(asked ?? 0) > 0 ? Math.trunc(asked) : LIST_MAX;
     if (limit > LIST_MAX) throw failed('GET', 400, `Invalid key_count_limit of ${limit}. Please specify an integer less than ${LIST_MAX}.`);
     const read = async (shard, after, count) => (await ask(shard, 'list', { start: prefix, after, end: endOf(prefix), count }, { reads: true })).values;
-    const { items, isComplete } = await this.#shards.merge(cursor ? keyBefore(cursor) : undefined, limit, read);
+    const { items, isComplete } = await this.#shards.merge({ start: prefix, after: cursor ? keyBefore(cursor) : undefined }, limit, read);
     const keys = items.map(({ key, expires, metadata }) => ({
       name: key,
       ...(expires === null ? {} : { expiration: expires / 1000 }),

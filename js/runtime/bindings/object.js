@@ -1,4 +1,5 @@
 // The base of the objects that hold what bindings store.
+import { host } from 'dotdo:host';
 import { OwnObject } from 'dotdo:objects';
 import { asked, framed } from 'dotdo:bindings/ask';
 
@@ -18,9 +19,11 @@ export class BoundObject extends OwnObject {
   static tables = [];
 
   #hasTables;
+  #instance;
 
-  constructor(ctx, env) {
+  constructor(ctx, env, instance) {
     super();
+    this.#instance = instance;
     this.ctx = ctx;
     this.env = env;
     this.name = ctx.id.toString();
@@ -50,10 +53,11 @@ export class BoundObject extends OwnObject {
     this.#hasTables = true;
   }
 
-  /** Nothing is left, also of the tables. */
-  async clear() {
+  /** Ends the object, until it is asked to keep something again. */
+  async end() {
     await this.ctx.storage.deleteAll();
     this.#hasTables = false;
+    host.deleteIfEmpty(this.#instance);
   }
 
   sql(query, ...parameters) {

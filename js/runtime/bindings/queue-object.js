@@ -25,8 +25,8 @@ export class Queue extends BoundObject {
     'CREATE INDEX messages_by_time ON messages (visible_ms, seq)',
   ];
 
-  /** Whether a batch is with the worker. */
-  #delivers = false;
+  /** The delivery that is under way. A later one takes its place: the runtime has given that up. */
+  #delivery = null;
 
   get #consumer() {
     return settings.consumers?.[this.name];
@@ -46,7 +46,7 @@ export class Queue extends BoundObject {
   async #ring() {
     const consumer = this.#consumer;
     // Whoever delivers looks afterwards, and keeps the alarm meanwhile.
-    if (this.#delivers || !consumer || !this.hasTables) return;
+    if (this.#delivery || !consumer || !this.hasTables) return;
     const [first] = this.rows('SELECT visible_ms AS at FROM messages ORDER BY visible_ms, seq LIMIT 1');
     if (!first) return;
     const [full] = this.rows('SELECT visible_ms AS at FROM messages ORDER BY visible_ms, seq LIMIT 1 OFFSET ?', consumer.batch_size - 1);
@@ -54,23 +54,28 @@ export class Queue extends BoundObject {
     await this.ringBy(Math.max(full ? Math.min(full.at, waited) : waited, host.now()));
   }
 
-  async alarm() {
-    if (this.#delivers) return;
-    this.#delivers = true;
+  async alarm({ retryCount }) {
+    const delivery = Symbol('delivery');
+    this.#delivery = delivery;
     try {
-      await this.#deliver();
+      await this.#deliver(retryCount);
     } finally {
-      this.#delivers = false;
+      if (this.#delivery === delivery) this.#delivery = null;
     }
     await this.#ring();
   }
 
-  async #deliver() {
+  /** `failures`: how often the runtime has ended the delivery before, which may have been for one message. */
+  async #deliver(failures) {
     const consumer = this.#consumer;
     if (!consumer || !this.hasTables) return;
-    const rows = this.rows('SELECT * FROM messages WHERE visible_ms <= ? ORDER BY visible_ms, seq LIMIT ?', host.now(), consumer.batch_size);
-    const isFull = rows.length === consumer.batch_size;
-    if (!rows.length || (!isFull && rows[0].visible_ms + consumer.batch_timeout * 1000 > host.now())) return;
+    const size = failures ? 1 : consumer.batch_size;
+    const rows = this.rows('SELECT * FROM messages WHERE visible_ms <= ? ORDER BY visible_ms, seq LIMIT ?', host.now(), size);
+    if (!rows.length || (rows.length < size && rows[0].visible_ms + consumer.batch_timeout * 1000 > host.now())) return;
+    if (failures > consumer.retries) {
+      await this.#bury(rows);
+      return;
+    }
     for (const row of rows) this.sql('UPDATE messages SET attempts = attempts + 1 WHERE seq = ?', row.seq);
     const messages = rows.map((row) => new Message({ id: row.id, timestamp: new Date(row.sent_ms), body: bodyOf(row), attempts: row.attempts + 1 }));
     const batch = new Batch(this.name, messages);
@@ -86,22 +91,40 @@ export class Queue extends BoundObject {
 
   /** What becomes of the messages of a batch. */
   async #settle(rows, batch, hasFailed) {
-    const { retry_delay: usual = 0, retries, dead_letter_queue: dead } = this.#consumer;
+    const { retry_delay: usual = 0, retries } = this.#consumer;
     const lost = [];
     rows.forEach((row, at) => {
       const { retries: again, delay } = batch.fateOf(at, hasFailed);
-      if (!again || (row.attempts >= retries && !dead)) {
-        if (again) host.log('error', `a message of the queue ${this.name} has failed ${row.attempts + 1} times and is dropped: ${row.id}`);
-        this.sql('DELETE FROM messages WHERE seq = ?', row.seq);
-        return;
-      }
-      const isLost = row.attempts >= retries;
-      if (isLost) lost.push(row);
-      this.sql('UPDATE messages SET visible_ms = ? WHERE seq = ?', host.now() + (isLost ? DEAD_MS : (delay ?? usual) * 1000), row.seq);
+      if (!again) this.#remove(row);
+      else if (row.attempts >= retries) lost.push(row);
+      else this.#show(row, (delay ?? usual) * 1000);
     });
+    await this.#bury(lost);
+  }
+
+  #remove({ seq }) {
+    this.sql('DELETE FROM messages WHERE seq = ?', seq);
+  }
+
+  /** The message may be delivered again, in so many milliseconds. */
+  #show({ seq }, ms) {
+    this.sql('UPDATE messages SET visible_ms = ? WHERE seq = ?', host.now() + ms, seq);
+  }
+
+  /** These have failed for the last time. */
+  async #bury(lost) {
     if (!lost.length) return;
+    const { dead_letter_queue: dead } = this.#consumer;
+    if (!dead) {
+      for (const row of lost) {
+        host.log('error', `a message of the queue ${this.name} has failed for the last time, and there is no dead_letter_queue: ${row.id}`);
+        this.#remove(row);
+      }
+      return;
+    }
+    for (const row of lost) this.#show(row, DEAD_MS);
     const letters = lost.map(({ body, content_type: type }) => ({ type, text: type === 'bytes' ? btoa(String.fromCharCode(...new Uint8Array(body))) : body }));
     await ask({ class: 'dotdo_queue', object: dead }, 'send', { messages: letters });
-    for (const { seq } of lost) this.sql('DELETE FROM messages WHERE seq = ?', seq);
+    for (const row of lost) this.#remove(row);
   }
 }

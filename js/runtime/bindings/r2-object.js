@@ -169,7 +169,7 @@ export class R2Keys extends IndexObject {
     return begun === null ? null : begun + UPLOAD_MS_MAX;
   }
 
-  async end(now) {
+  async sweep(now) {
     for (const { id } of this.rows('SELECT id FROM uploads WHERE begun_ms <= ?', now - UPLOAD_MS_MAX)) await this.#forget(id, () => true);
   }
 }

@@ -1,5 +1,5 @@
 // `env.BUCKET`: R2.
-import { binary, encodeUtf8, host, view } from 'dotdo:host';
+import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { forms, isBlob, isStream, streams } from 'dotdo:lazy';
 import { ask, hex } from 'dotdo:bindings/ask';
 import { INLINE_BYTES_MAX, readPieces, writePieces } from 'dotdo:bindings/pieces';
@@ -44,6 +44,11 @@ async function named(what, work) {
     if (/\(\d{5}\)$/.test(error.message)) error.message = `${what}: ${error.message}`;
     throw error;
   }
+}
+
+/** What would be kept without what was asked for. */
+function refuseKeys(options) {
+  if (options?.ssecKey !== undefined) missing('ssecKey of R2', 'encrypt the bucket that dotdo stores into');
 }
 
 const md5 = (bytes) => hex(new Uint8Array(host.md5(binary(bytes))));
@@ -95,6 +100,7 @@ export class R2Bucket {
 
   async get(given, options) {
     const key = keyOf('get', given);
+    refuseKeys(options);
     const onlyIf = conditionOf(options?.onlyIf);
     for (let tries = 0; tries < TRIES; tries++) {
       const { values: { found, isRefused, pieces }, bytes } = await ask(this.#shards.of(key), 'get', { key, onlyIf }, { reads: true });
@@ -111,6 +117,7 @@ export class R2Bucket {
   async put(given, value, options) {
     if (arguments.length < 2) throw new TypeError("Failed to execute 'put' on 'R2Bucket': parameter 2 is not of type 'ReadableStream or ArrayBuffer or ArrayBufferView or string or Blob'.");
     const key = keyOf('put', given);
+    refuseKeys(options);
     const about = { key, http: httpOf(options), custom: customOf(options), onlyIf: conditionOf(options?.onlyIf) };
     const sums = digestsOf(options);
     checkMetadata('put', about);
@@ -140,8 +147,8 @@ export class R2Bucket {
     const text = String(prefix).toWellFormed();
     const after = cursor ? keyBefore(cursor) : startAfter;
     const about = { prefix: text, delimiter };
-    const read = async (shard, from, count) => (await ask(shard, 'list', { ...about, after: from !== undefined && from < text ? undefined : from, count }, { reads: true })).values;
-    const { items, isComplete } = await this.#shards.merge(after, limit, read);
+    const read = async (shard, from, count) => (await ask(shard, 'list', { ...about, after: from, count }, { reads: true })).values;
+    const { items, isComplete } = await this.#shards.merge({ start: text, after }, limit, read);
     const last = items.at(-1);
     const shown = ({ http, custom, ...found }) => {
       const kept = { ...found, http: include?.includes('httpMetadata') ? http : '{}', custom: include?.includes('customMetadata') ? custom : '{}' };
@@ -157,6 +164,7 @@ export class R2Bucket {
 
   async createMultipartUpload(given, options) {
     const key = keyOf('createMultipartUpload', given);
+    refuseKeys(options);
     const about = { key, http: httpOf(options), custom: customOf(options) };
     checkMetadata('createMultipartUpload', about);
     const { values } = await ask(this.#shards.of(key), 'create', about);

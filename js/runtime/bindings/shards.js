@@ -42,12 +42,13 @@ export class Shards {
   }
 
   /**
-   * The first `limit` items after `after` in the order of their keys, of what `read(shard, after, count)`
+   * The first `limit` items from `start` on, and after `after`, in the order of their keys, of what `read(shard, after, count)`
    * gives of each: items with `key`, and `next` if there are more. Items with the same key are one.
    */
-  async merge(after, limit, read) {
+  async merge({ start, after }, limit, read) {
     const found = new Map();
-    const open = new Map(all.map((number) => [number, after]));
+    const begin = after !== undefined && compare(after, start) < 0 ? undefined : after;
+    const open = new Map(all.map((number) => [number, begin]));
     const share = Math.min(limit + 1, Math.ceil((limit / SHARDS) * 1.5) + 8);
     for (;;) {
       await Promise.all([...open].map(async ([number, from]) => {
