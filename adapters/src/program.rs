@@ -41,6 +41,8 @@ pub(crate) struct Program {
     about: About,
     _keeper: Option<Keeper>,
     _trimmer: Keeper,
+    /// Begins what the gateway has without requests.
+    _beginner: Option<Keeper>,
 }
 
 /// The log line of a program at startup.
@@ -57,6 +59,10 @@ struct About {
     /// The address at which other servers reach this one.
     reached_at: Option<String>,
 }
+
+/// Pause before the gateway begins again after an error; each further one is twice as long.
+const BEGIN_PAUSE: Duration = Duration::from_secs(1);
+const BEGIN_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Identifies this process among those of its bucket.
 #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "only announcements contain it"))]
@@ -129,11 +135,17 @@ impl Program {
         let buckets = buckets(connected, bucket);
         let components =
             Components { buckets, clock, random, executor, peers, directory, instance };
+        let has_timers = settings.ownership == Ownership::Leased;
         let engine = Engine::start(app, settings, components).await?;
         let trimmer = Keeper(tokio::spawn(give_back(engine.budget().clone())));
         let edge = Edge::new(engine, router, edge_settings, exporter, instance.as_u64_pair().0)
             .accepting(forwarded);
-        Ok(Self { edge: Arc::new(edge), about, _keeper: keeper, _trimmer: trimmer })
+        let edge = Arc::new(edge);
+        // A function is frozen between requests, and begins with its ticks.
+        let has_gateway = found.config.edge.gateway.is_some();
+        let beginner =
+            (has_timers && has_gateway).then(|| Keeper(tokio::spawn(begin(edge.clone()))));
+        Ok(Self { edge, about, _keeper: keeper, _trimmer: trimmer, _beginner: beginner })
     }
 
     /// Logs that the program is ready, with its platform and the chosen defaults.
@@ -162,6 +174,16 @@ impl Program {
         tracing::info!(
             %address, platform, storage, classes, ownership, checkpoint, forwarding, directory, reached_at, authentication, version, "{what}"
         );
+    }
+}
+
+/// Has the gateway begin, again and again until it has.
+async fn begin(edge: Arc<Edge<Engine>>) {
+    let mut pause = BEGIN_PAUSE;
+    while let Err(error) = edge.begin().await {
+        tracing::warn!(code = error.code(), %error, "what goes on without requests can't begin; trying again");
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(BEGIN_PAUSE_MAX);
     }
 }
 

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use self::admission::check_senders;
+use self::admission::{check_senders, stopping};
 use crate::activation::{
     Activations, Components, Runtime, Turn, fetch_as_of, shut_down, start_maintenance,
 };
@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::cluster::{
     Holding, Listen, Listener, OwnershipChange, Received, RequestContext, Routing,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::id::{ObjectId, Tenant};
 use crate::inspection::Inspection;
 use crate::lease::{Claim, FencingToken};
@@ -261,10 +261,6 @@ impl Engine {
     }
 }
 
-fn stopping() -> Error {
-    Error::new(ErrorKind::Busy, "the server is stopping").with_retry_after(Duration::from_secs(1))
-}
-
 impl Inner {
     fn runtime(&self) -> &Runtime {
         &self.activations.runtime
@@ -314,6 +310,10 @@ impl Host for Inner {
         let Some(activation) = self.activations.existing(object) else { return Ok(()) };
         let gate = activation.pipeline().under_way();
         activation.pass(gate).await.map(drop)
+    }
+
+    async fn delete_if_empty(&self, object: &ObjectId) -> Result<bool> {
+        self.activations.get(object)?.delete_if_empty().await
     }
 
     fn begin_call(

@@ -46,7 +46,7 @@ mod trace;
 
 pub use activation::{Components, Deleted, Precondition, Replaced};
 pub use administration::{Administration, Executed, SnapshotName, StatementRows, Statements};
-pub use alarms::AlarmInfo;
+pub use alarms::{AlarmInfo, Weekdays, next_cron_time};
 pub use budget::{Account, Budget, Charge, Use};
 pub use change::{Value, ValueRef};
 pub use clock::{Clock, Instant, Random};

@@ -2,6 +2,7 @@
 import { binary, host, missing } from 'dotdo:host';
 import { errorOf } from 'dotdo:errors';
 import { orAborted } from 'dotdo:events';
+import { bindings } from 'dotdo:lazy';
 import { answerOf, cancel, takeWaiting } from 'dotdo:operations';
 import { Request, Response } from 'dotdo:web';
 import { streamFrom } from 'dotdo:bodies';
@@ -212,11 +213,21 @@ class Assets {
 
 let bound = null;
 
+/** What bindings and their objects are configured with. */
+export let settings = {};
+
+/** What the worker exports, once it is loaded. */
+export const bundle = { exports: undefined };
+
 /** Fills `env` from the configuration. */
-export function configure({ vars, classes, assets }) {
+export function configure({ vars, classes, assets, bindings: others }) {
   Object.assign(env, vars);
   if (assets) env[assets] = new Assets();
   bound = classes;
+  if (others) {
+    settings = others;
+    bindings().bind(env, settings);
+  }
   for (const [name, type] of Object.entries(classes ?? {})) env[name] = new DurableObjectNamespace(type);
 }
 

@@ -5,7 +5,7 @@ import { host } from 'dotdo:host';
 const loaded = new Map();
 
 /** What a module of ours exports. */
-function load(module) {
+export function load(module) {
   if (!loaded.has(module)) loaded.set(module, host.load(module));
   return loaded.get(module);
 }
@@ -28,6 +28,7 @@ export const messages = () => load('dotdo:messages');
 export const patterns = () => load('dotdo:patterns');
 export const compression = () => load('dotdo:compression');
 export const performanceTimeline = () => load('node:perf_hooks').timeline;
+export const bindings = () => load('dotdo:bindings');
 
 /** Whether `value` is of this class of a module, which it can't be if that was not loaded. */
 const isOf = (module, name, value) => loaded.has(module) && value instanceof loaded.get(module)[name];

@@ -3,12 +3,12 @@ import { context } from 'dotdo:context';
 import { binary, host } from 'dotdo:host';
 import { install, Response } from 'dotdo:web';
 import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
-import { answered, bind, configure, current, env, fetch } from 'dotdo:environment';
+import { answered, bind, bundle, configure, current, env, fetch } from 'dotdo:environment';
 import { described } from 'dotdo:errors';
 import { alarmOn, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
 import { enterSockets, inside } from 'dotdo:sockets';
 import { leaveUnfinished, send } from 'dotdo:bodies';
-import { isStream } from 'dotdo:lazy';
+import { bindings, isStream } from 'dotdo:lazy';
 import { enter } from 'dotdo:operations';
 import { enterReferences } from 'dotdo:rpc';
 import { endTransactions } from 'dotdo:storage';
@@ -16,20 +16,19 @@ import { ring } from 'dotdo:timers';
 
 const { parse, stringify } = JSON;
 const HANDLERS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'test'];
-let bundle;
 
 install({ fetch });
 
 /** What a bundle exports. */
 function describe(exported) {
-  bundle = exported;
-  const classes = Object.entries(bundle)
+  bundle.exports = exported;
+  const classes = Object.entries(exported)
     .filter(([name, value]) => name !== 'default' && typeof value === 'function' && value.prototype instanceof DurableObject)
     .map(([name]) => name);
   bind(classes);
-  const front = typeof bundle.default === 'function' ? bundle.default.prototype : bundle.default;
+  const front = typeof exported.default === 'function' ? exported.default.prototype : exported.default;
   const handlers = HANDLERS.filter((name) => typeof front?.[name] === 'function');
-  const functions = Object.keys(bundle).filter((name) => typeof bundle[name] === 'function');
+  const functions = Object.keys(exported).filter((name) => typeof exported[name] === 'function');
   return stringify({ classes, functions, handlers });
 }
 
@@ -64,12 +63,15 @@ async function front(event, body) {
   };
   current.waitUntil = ctx.waitUntil;
   const request = requestOf(event.request, body);
-  const entry = bundle.default;
+  const entry = bundle.exports.default;
   const response = typeof entry === 'function' && entry.prototype instanceof WorkerEntrypoint
     ? await new entry(ctx, env).fetch(request)
     : await entry.fetch(request, env, ctx);
   return whole(response, 'the worker');
 }
+
+/** A class of the bundle, or one of ours. */
+const typeOf = (name) => (name.startsWith('dotdo_') ? bindings().classOf(name) : bundle.exports[name]);
 
 export function dispatch(text, body) {
   const event = parse(text);
@@ -83,7 +85,7 @@ export function dispatch(text, body) {
   switch (event.type) {
     case 'make':
       return settle(event.event, async () => {
-        await make(bundle[event.class], event.class, event);
+        await make(typeOf(event.class), event.class, event);
         return [{}];
       });
     case 'fetch':

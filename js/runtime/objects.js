@@ -11,6 +11,9 @@ import { use } from 'dotdo:members';
 import { clearTimeout, forgetTimers, setTimeout } from 'dotdo:timers';
 import { forgetOperations } from 'dotdo:operations';
 
+/** A class of the runtime's own, which gets the head and the bytes of a request as they came. */
+export class OwnObject {}
+
 const instances = new Map();
 
 /** How long events may be blocked: as long as on Cloudflare. */
@@ -167,7 +170,7 @@ export async function make(type, name, { instance, object, named }) {
   const ctx = new DurableObjectState(instance, id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'), sockets);
   const references = new References({ class: name, object, name: named });
   enterReferences(references);
-  const value = new type(ctx, env);
+  const value = type.prototype instanceof OwnObject ? new type(ctx, env, instance) : new type(ctx, env);
   instances.set(instance, { value, ctx, name, sockets, references });
   await ctx._settle();
 }
@@ -194,6 +197,7 @@ async function on(instance, work) {
 
 export const fetchOn = ({ instance, request }, body) =>
   on(instance, (value, name) => {
+    if (value instanceof OwnObject) return value.answer(request, body);
     if (typeof value.fetch !== 'function') throw new TypeError(`The class ${name} has no method fetch(); add one.`);
     return value.fetch(requestOf(request, body));
   });

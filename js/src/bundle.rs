@@ -9,7 +9,7 @@ use dotdo::{App, Error, Result};
 use serde::Deserialize;
 
 use crate::assets::Assets;
-use crate::config::Config;
+use crate::config::{Config, OWN_CLASSES};
 use crate::engine::Parts;
 use crate::machine::Machine;
 use crate::object::JsObject;
@@ -41,6 +41,7 @@ pub struct Bundle {
     clock: Arc<dyn Clock>,
     classes: Vec<String>,
     source: Arc<Source>,
+    crons: Vec<String>,
 }
 
 /// What a bundle exports, as `describe` in `runtime/main.js` says.
@@ -79,7 +80,11 @@ impl Bundle {
     pub fn of(project: &Project, machine: Machine) -> Result<Self> {
         let config = &project.config;
         let source = Arc::new(Source::open(&config.main)?);
-        let environment = serde_json::json!({ "vars": config.vars, "classes": config.classes, "assets": config.assets.as_ref().and_then(Assets::binding) });
+        let bindings = Some(&config.bindings).filter(|bindings| !bindings.is_empty());
+        let environment = serde_json::json!({
+            "vars": config.vars, "classes": config.classes, "bindings": bindings,
+            "assets": config.assets.as_ref().and_then(Assets::binding),
+        });
         let parts = Parts {
             source: source.clone(),
             environment: environment.to_string(),
@@ -90,8 +95,21 @@ impl Bundle {
         let (realms, exported) = Realms::start(Arc::new(parts), machine)?;
         let exported: Exported = serde_json::from_str(&exported)
             .map_err(|cause| Error::internal(format!("the runtime describes a bundle: {cause}")))?;
-        let classes = checked(config, exported)?;
-        Ok(Self { realms: Arc::new(realms), clock, classes, source })
+        let mut own = config.bindings.classes(&exported.handlers);
+        let mut classes = checked(config, exported)?;
+        classes.extend(own.drain(..).map(str::to_owned));
+        if classes.is_empty() {
+            return Err(Error::invalid(
+                "expected the worker to export a class that extends DurableObject, or to have bindings, got neither",
+            ));
+        }
+        Ok(Self {
+            realms: Arc::new(realms),
+            clock,
+            classes,
+            crons: config.bindings.crons.clone(),
+            source,
+        })
     }
 
     /// The classes.
@@ -116,15 +134,19 @@ impl Bundle {
     /// The worker in front of them. Without it, clients would reach the objects and their methods by
     /// the server's own routes.
     pub fn gateway(&self) -> impl Gateway + use<> {
-        Front { realms: self.realms.clone(), clock: self.clock.clone() }
+        Front { realms: self.realms.clone(), clock: self.clock.clone(), crons: self.crons.clone() }
     }
 }
+
+/// The handlers of a worker that something is sent to.
+const HANDLERS: [&str; 3] = ["fetch", "queue", "scheduled"];
 
 /// The names of the classes, if the bundle has what its configuration says, and nothing that is
 /// not here.
 fn checked(config: &Config, exported: Exported) -> Result<Vec<String>> {
     let Exported { mut classes, functions, handlers } = exported;
-    let absent: Vec<&String> = handlers.iter().filter(|name| *name != "fetch").collect();
+    let absent: Vec<&String> =
+        handlers.iter().filter(|name| !HANDLERS.contains(&name.as_str())).collect();
     if !absent.is_empty() {
         return Err(Error::invalid(format!(
             "the worker handles {absent:?}, which dotdo never sends it yet; remove it, or use an alarm of an object"
@@ -134,6 +156,17 @@ fn checked(config: &Config, exported: Exported) -> Result<Vec<String>> {
         return Err(Error::invalid(
             "expected the worker to export a default with fetch(request, env), got none; it is what clients reach",
         ));
+    }
+    let bindings = &config.bindings;
+    for (handler, is_needed, setting) in [
+        ("queue", !bindings.consumers.is_empty(), "queues.consumers"),
+        ("scheduled", !bindings.crons.is_empty(), "triggers.crons"),
+    ] {
+        if is_needed && !handlers.iter().any(|name| name == handler) {
+            return Err(Error::invalid(format!(
+                "expected the worker to have a handler {handler}, which {setting} is for, got none"
+            )));
+        }
     }
     for (binding, class) in config.classes.iter().flatten() {
         if !functions.contains(class) {
@@ -155,16 +188,16 @@ fn checked(config: &Config, exported: Exported) -> Result<Vec<String>> {
                 "expected a class name of letters, digits and _, at most 64, got {class:?}"
             )));
         }
+        if class.to_ascii_lowercase().starts_with(OWN_CLASSES) {
+            return Err(Error::invalid(format!(
+                "the class name {class} begins with {OWN_CLASSES}, as those of bindings do; rename it"
+            )));
+        }
         if let Some(twin) = classes[..at].iter().find(|twin| twin.eq_ignore_ascii_case(class)) {
             return Err(Error::invalid(format!(
                 "the class names {twin} and {class} differ in case only; rename one"
             )));
         }
-    }
-    if classes.is_empty() {
-        return Err(Error::invalid(
-            "expected the worker to export a class that extends DurableObject, got none",
-        ));
     }
     Ok(classes)
 }

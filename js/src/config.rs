@@ -2,6 +2,7 @@
 //!
 //! Promises: what is configured and not here stops the start, by its name.
 
+mod bindings;
 mod environments;
 mod jsonc;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::time::Duration;
 use dotdo::{Error, Result};
 use serde_json::{Map, Value};
 
+pub(crate) use self::bindings::{Bindings, OWN_CLASSES};
 use self::jsonc::without_comments;
 use crate::assets::Assets;
 use crate::limits::{TIME_MAX, TIME_MAX_USUAL};
@@ -73,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) assets: Option<Assets>,
     /// Secrets that the worker needs and that nobody has set.
     pub(crate) absent: Vec<String>,
+    /// Those besides classes.
+    pub(crate) bindings: Bindings,
     /// Time for which an event may compute.
     pub(crate) time_max: Duration,
 }
@@ -98,6 +102,7 @@ impl Config {
             classes: None,
             vars: dev_vars(path.parent(), None)?,
             assets: None,
+            bindings: Bindings::default(),
             absent: Vec::new(),
             time_max: TIME_MAX_USUAL,
         })
@@ -134,12 +139,16 @@ impl Config {
             main.ok_or_else(|| Error::invalid("expected the file of the worker as `main`"))?;
         check_migrations(settings.get("migrations"))?;
         let vars = settings.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
+        let classes = bindings(settings.get("durable_objects"))?;
+        let bindings = Bindings::of(settings, folder)?;
+        check_names(&classes, &bindings)?;
         Ok(Self {
             main: folder.join(main),
-            classes: Some(bindings(settings.get("durable_objects"))?),
+            classes: Some(classes),
             vars,
             assets: settings.get("assets").map(|assets| Assets::of(assets, folder)).transpose()?,
             absent: Vec::new(),
+            bindings,
             time_max: time_max(settings.get("limits"))?,
         })
     }
@@ -211,7 +220,7 @@ pub(crate) fn settings_of(file: &Path, environment: Option<&str>) -> Result<Map<
 }
 
 fn is_known(key: &str) -> bool {
-    READ.contains(&key) || WITHOUT_MEANING.contains(&key)
+    READ.contains(&key) || bindings::READ.contains(&key) || WITHOUT_MEANING.contains(&key)
 }
 
 /// Whether a setting says nothing, as templates have many.
@@ -239,6 +248,16 @@ fn bindings(setting: Option<&Value>) -> Result<BTreeMap<String, String>> {
         })
     };
     listed.into_iter().flatten().map(binding).collect()
+}
+
+/// Checks that no two bindings have the same name.
+fn check_names(classes: &BTreeMap<String, String>, bindings: &Bindings) -> Result<()> {
+    let mut names: Vec<&String> = classes.keys().chain(bindings.names()).collect();
+    names.sort();
+    let twin = names.windows(2).find(|pair| pair[0] == pair[1]);
+    twin.map_or(Ok(()), |pair| {
+        Err(Error::invalid(format!("two bindings have the name {}; rename one", pair[0])))
+    })
 }
 
 /// Checks that no migration asks for more than that a class is there: every class has SQLite.

@@ -4,6 +4,7 @@
 //! Promises: code gets at an object's state in that object's own events only; time and randomness
 //! are those of the core.
 
+mod bindings;
 mod bodies;
 mod bytes;
 mod compression;
@@ -284,6 +285,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> Result<()> {
     texts::install(ctx, &host)?;
     bodies::install(ctx, &host, bridge)?;
     inside::install(ctx, &host)?;
+    bindings::install(ctx, &host)?;
     storage::install(ctx, &host, bridge)?;
     sockets::install(ctx, &host, bridge)?;
     ctx.globals().set("__dotdo", host)

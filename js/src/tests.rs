@@ -1,5 +1,6 @@
 //! Bundles on a server in process, whose clock stands still.
 
+mod bindings;
 mod cases;
 mod limits;
 mod slices;
@@ -60,9 +61,9 @@ fn a_bundle_that_needs_what_is_not_here_does_not_start() {
         ("setTimeout(() => {}, 1)", "expected a timer of a handler, got one in global scope"),
         ("await new Promise(() => {})", "cannot load the worker"),
         ("throw new Error('not today')", "not today"),
-        ("export default { fetch() {} }", "a class that extends DurableObject, got none"),
+        ("export default { fetch() {} }", "or to have bindings, got neither"),
         (&format!("{class}export const x = 1"), "a default with fetch(request, env), got none"),
-        (&format!("{class}export default {{ fetch() {{}}, scheduled() {{}} }}"), "scheduled"),
+        (&format!("{class}export default {{ fetch() {{}}, email() {{}} }}"), "email"),
         (
             &format!(
                 "{class}export class thing extends DurableObject {{}}\nexport default {{ fetch() {{}} }}"

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use dotdo::engine::{Clock, Handshake};
 use dotdo::service::{Gateway, GatewayObjects};
-use dotdo::{Error, ErrorKind, Request, Response, Result};
+use dotdo::{Body, Error, ErrorKind, Request, Response, Result};
 use futures_util::future::Fuse;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -28,9 +28,20 @@ use crate::wire::{self, UNCAUGHT};
 pub(crate) struct Front {
     pub(crate) realms: Arc<Realms>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Cron expressions, each of which is the id of the object that has it.
+    pub(crate) crons: Vec<String>,
 }
 
 impl Gateway for Front {
+    /// Arms the crons: an object of one looks whether it has a next time.
+    async fn begin(&self, objects: GatewayObjects) -> Result<()> {
+        for cron in &self.crons {
+            let request = http::Request::post("http://object/arm").body(Body::empty())?;
+            objects.fetch("dotdo_cron", cron, request).await?.into_body().bytes().await?;
+        }
+        Ok(())
+    }
+
     async fn fetch(&self, request: Request, objects: GatewayObjects) -> Result<Response> {
         let (mut parts, body) = request.into_parts();
         if let Some(assets) = self.realms.assets() {

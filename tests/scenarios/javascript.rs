@@ -1,6 +1,7 @@
 //! Bundles in JavaScript through the front door: the document's example, Cloudflare's answers, a
 //! kill, and what clients and code might try.
 
+mod bindings;
 mod fetching;
 mod npm;
 mod sockets;
@@ -52,11 +53,16 @@ async fn the_first_bundle_works_as_documented() {
 /// Compares each case of a bundle with what workerd answers, which `javascript/record` has written
 /// beside it, and returns how many there are.
 async fn compare_with_workerd(bundle: &Path) -> usize {
+    compare(bundle, &bundle.with_extension("json")).await
+}
+
+/// Compares each case of a bundle with the answers in the file `recorded`.
+async fn compare(bundle: &Path, recorded: &Path) -> usize {
     let (folder, http) = (scratch(), Client::new());
     let server = serving(folder.path(), bundle).start().await;
     let names: Vec<String> =
         serde_json::from_str(&text(&http, server.url("/names")).await.1).expect("JSON");
-    let recorded = std::fs::read_to_string(bundle.with_extension("json")).expect("answers");
+    let recorded = std::fs::read_to_string(recorded).expect("answers");
     let expected: BTreeMap<String, Value> = serde_json::from_str(&recorded).expect("JSON");
     let recorded: Vec<&String> = expected.keys().collect();
     let mut sorted: Vec<&String> = names.iter().collect();
@@ -339,12 +345,8 @@ async fn a_bundle_that_can_not_run_says_why_and_does_not_start() {
     let file = written(folder.path(), "worker.js", "import { Hono } from 'hono';");
     let log = serving(folder.path(), &file).try_start().await.err().expect("it does not start");
     assert!(log.contains("worker.js imports \"hono\", which is not in the bundle"), "{log}");
-    written(
-        folder.path(),
-        "wrangler.toml",
-        "main = 'worker.js'\n[[kv_namespaces]]\nbinding = 'KV'\n",
-    );
+    written(folder.path(), "wrangler.toml", "main = 'worker.js'\n[[hyperdrive]]\nbinding = 'DB'\n");
     let log =
         serving(folder.path(), folder.path()).try_start().await.err().expect("it does not start");
-    assert!(log.contains("dotdo does not have kv_namespaces yet"), "{log}");
+    assert!(log.contains("dotdo does not have hyperdrive yet"), "{log}");
 }

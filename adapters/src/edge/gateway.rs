@@ -9,7 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use dotdo_core::{Caller, Engine, Handshake, Request, Response, Result, Target};
+use dotdo_core::{Caller, Engine, Handshake, Request, Response, Result, Scopes, Target, Tenant};
 use http::Method;
 
 use super::permission::permit;
@@ -31,6 +31,18 @@ pub trait Gateway: Send + Sync + 'static {
         request: Request,
         objects: GatewayObjects,
     ) -> impl Future<Output = Result<Response>> + Send;
+
+    /// Runs when a server has started, and on a function before each tick (`docs/platforms`), with
+    /// `objects` of the server's own tenant: sets the alarms of objects that no request makes. It may
+    /// run many times, and in many processes at a time.
+    ///
+    /// # Errors
+    ///
+    /// After any error a server runs it again later; that of a tick fails.
+    fn begin(&self, objects: GatewayObjects) -> impl Future<Output = Result<()>> + Send {
+        drop(objects);
+        std::future::ready(Ok(()))
+    }
 }
 
 /// The objects that a [`Gateway`] can ask for a request. Clones are the same.
@@ -74,15 +86,21 @@ impl GatewayObjects {
     }
 }
 
+type Beginning<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
 trait AnyGateway: Send + Sync {
     fn fetch(&self, request: Request, objects: GatewayObjects) -> Answering<'_>;
+    fn begin(&self, objects: GatewayObjects) -> Beginning<'_>;
 }
 
 impl<T: Gateway> AnyGateway for T {
     fn fetch(&self, request: Request, objects: GatewayObjects) -> Answering<'_> {
         Box::pin(Gateway::fetch(self, request, objects))
+    }
+
+    fn begin(&self, objects: GatewayObjects) -> Beginning<'_> {
+        Box::pin(Gateway::begin(self, objects))
     }
 }
 
@@ -103,6 +121,12 @@ impl SharedGateway {
         caller: Caller,
     ) -> Result<Response> {
         self.0.fetch(request, GatewayObjects { engine, caller }).await
+    }
+
+    /// Begins what goes on without requests, for `home`, the tenant of the server.
+    pub(super) async fn begin(&self, engine: Engine, home: &Tenant) -> Result<()> {
+        let caller = Caller::anonymous().of_tenant(home.clone()).with_scopes(Scopes::USER);
+        self.0.begin(GatewayObjects { engine, caller }).await
     }
 }
 

@@ -39,6 +39,30 @@ impl<O: Objects> Edge<O> {
         self.settings.gateway.as_ref().filter(|_| target.object.class() == CLASS)
     }
 
+    /// Has the gateway begin what goes on without requests.
+    ///
+    /// # Errors
+    ///
+    /// The gateway's.
+    pub(crate) async fn begin(&self) -> Result<()> {
+        match (&self.settings.gateway, self.objects.engine()) {
+            (Some(gateway), Some(engine)) => {
+                gateway.begin(engine.clone(), &self.settings.home).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at what is due, for a platform's timer.
+    ///
+    /// # Errors
+    ///
+    /// The gateway's; those of the store.
+    pub(crate) async fn tick(&self) -> Result<()> {
+        self.begin().await?;
+        self.objects.tick().await
+    }
+
     /// The gateway's answer to a request whose body has been received.
     pub(super) async fn pass_to(
         &self,

@@ -24,6 +24,7 @@ pub use info::AlarmInfo;
 pub(crate) use marker::fuzz_name;
 pub(crate) use row::{ALARM, MARKER, alarm_definition, alarm_of, clear_alarm, set_alarm};
 pub(crate) use schedules::{SCHEDULE, ScheduleRow, schedule_definition};
+pub use schedules::{Weekdays, next_cron_time};
 pub(crate) use settle::{mark_state, settle};
 pub(crate) use timers::OwnTimers;
 pub(crate) use visits::AlarmVisits;

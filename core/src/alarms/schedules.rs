@@ -56,7 +56,43 @@ pub(crate) struct ScheduleRow {
 ///
 /// `Invalid` (code `BAD_CRON`) for what is no expression.
 pub(crate) fn next_time(cron: &str, after_ms: i64) -> Result<Option<i64>> {
-    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+    next_cron_time(cron, after_ms, Weekdays::FromZero)
+}
+
+/// The numbers of weekdays in a cron expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weekdays {
+    /// Sunday is 0, and 7: those of cron. Seconds may be in front.
+    FromZero,
+    /// Sunday is 1 and Saturday 7: those of Cloudflare's triggers, which have no seconds.
+    FromOne,
+}
+
+/// The first time after `after_ms` that fits a cron expression, in UTC and in milliseconds since 1970;
+/// `None` when there is none before the year 10000.
+///
+/// ```
+/// # mod dotdo { pub mod engine { pub use dotdo_core::*; } pub use dotdo_core::*; }
+/// use dotdo::engine::{Weekdays, next_cron_time};
+///
+/// // 1970 began on a Thursday.
+/// let friday = next_cron_time("0 0 * * 6", 0, Weekdays::FromOne)?;
+/// assert_eq!(friday, Some(24 * 3_600_000));
+/// assert_eq!(friday, next_cron_time("0 0 * * FRI", 0, Weekdays::FromZero)?);
+/// # Ok::<(), dotdo::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// `Invalid` (code `BAD_CRON`) for what is no expression.
+pub fn next_cron_time(cron: &str, after_ms: i64, weekdays: Weekdays) -> Result<Option<i64>> {
+    let builder = CronParser::builder().year(Year::Disallowed);
+    let parser = match weekdays {
+        Weekdays::FromZero => builder.seconds(Seconds::Optional).build(),
+        Weekdays::FromOne => {
+            builder.seconds(Seconds::Disallowed).alternative_weekdays(true).build()
+        }
+    };
     let parsed: Cron = parser.parse(cron).map_err(|cause| {
         let text = format!(
             "expected a cron expression, such as \"30 6 * * MON-FRI\" (minute, hour, day, month, weekday; UTC), got {cron:?}: {cause}"

@@ -1,6 +1,8 @@
 //! Which requests may reach an object.
 
-use super::{Inner, stopping};
+use std::time::Duration;
+
+use super::Inner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::idempotency::prepare;
@@ -38,4 +40,9 @@ pub(super) fn check_senders<'a>(
     }
     Err(Error::new(ErrorKind::Forbidden, "an object of another tenant sent this request")
         .with_code("WRONG_TENANT"))
+}
+
+/// The error of whoever comes while the engine shuts down.
+pub(super) fn stopping() -> Error {
+    Error::new(ErrorKind::Busy, "the server is stopping").with_retry_after(Duration::from_secs(1))
 }

@@ -16,6 +16,9 @@ const DROPPED: [(&str, &str); 3] = [
 /// The tables of dotdo that are part of an object's state.
 const STATE: [&str; 3] = ["_dotdo_alarm", "_dotdo_kv", "_dotdo_schedule"];
 
+/// Those whose rows somebody waits for.
+const WAITING: [&str; 2] = ["_dotdo_outbox", "_dotdo_sockets"];
+
 impl Context {
     /// Deletes all that the object has: its tables with their indexes and triggers, views, keys and
     /// values, its alarm and its schedules. The next request finds the object as one that is new:
@@ -44,6 +47,48 @@ impl Context {
         self.request.begins_anew = true;
         Ok(())
     }
+}
+
+impl Context {
+    /// Deletes the object after this request if it has nothing then: no table, key or alarm, no socket
+    /// and no message that waits. It is then as one that never existed, until it is written again.
+    /// Best effort: an object that is not deleted stays empty.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn end(ctx: &mut dotdo::Context) -> dotdo::Result<()> {
+    ///     ctx.delete_all()?;
+    ///     ctx.delete_if_empty();
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn delete_if_empty(&mut self) {
+        let (host, object) = (self.host.clone(), self.object.clone());
+        self.wait_until(async move {
+            let Some(host) = host.upgrade() else { return };
+            if let Err(error) = host.delete_if_empty(&object).await {
+                tracing::debug!(object = %object, %error, "an empty object is not deleted");
+            }
+        });
+    }
+}
+
+/// Whether an object has nothing that it would lose by its deletion.
+///
+/// # Errors
+///
+/// Errors of the database.
+pub(crate) fn has_nothing(database: &mut Database) -> Result<bool> {
+    let tables = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')";
+    let names: Vec<String> = own(database, tables)?.rows()?;
+    for name in names {
+        let is_waiting = WAITING.contains(&name.as_str())
+            && own(database, &format!("SELECT EXISTS (SELECT 1 FROM {name})"))?.one::<u64>()? > 0;
+        if is_waiting || is_state(&name) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn drop_all(database: &mut Database) -> Result<()> {

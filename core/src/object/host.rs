@@ -61,6 +61,13 @@ pub(crate) trait Host: Send + Sync {
     /// The error of the record.
     async fn durable(&self, object: &ObjectId) -> Result<()>;
 
+    /// Deletes `object` in this process, unless it has something. Whether it was deleted.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when another process owns it; those of the store.
+    async fn delete_if_empty(&self, object: &ObjectId) -> Result<bool>;
+
     /// Registers that `handler`, which has the turn of `from`, waits for a response of `to`.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ pub use caller::{Caller, MISSING_SCOPE};
 pub use class::{Class, Message, Taken};
 pub use context::Context;
 pub(crate) use context::{AfterCommit, Background, CallChain, RequestState};
+pub(crate) use delete_all::has_nothing;
 pub use failure::ResultExt;
 pub(crate) use handling::Handling;
 pub(crate) use host::{Calling, Host};

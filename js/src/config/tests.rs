@@ -49,11 +49,11 @@ fn all_three_forms_say_the_same() {
 fn what_is_not_here_is_refused_by_its_name() {
     for (text, why) in [
         (
-            r#"{"main": "a.js", "kv_namespaces": [{"binding": "KV"}], "ai": {"binding": "AI"}}"#,
-            "ai, kv_namespaces",
+            r#"{"main": "a.js", "hyperdrive": [{"binding": "DB"}], "ai": {"binding": "AI"}}"#,
+            "ai, hyperdrive",
         ),
         (r#"{"main": "a.js", "env": {"staging": {"vars": {"A": "b"}}}}"#, "does not have env"),
-        (r#"{"main": "a.js", "triggers": {"crons": ["* * * * *"]}}"#, "does not have triggers"),
+        (r#"{"main": "a.js", "triggers": {"crons": ["no cron"]}}"#, "a cron expression"),
         (
             r#"{"main": "a.js", "migrations": [{"tag": "v2", "renamed_classes": [{"from": "A", "to": "B"}]}]}"#,
             "renamed_classes",

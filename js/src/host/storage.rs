@@ -76,7 +76,15 @@ fn lists<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result
     let delete_all = move |ctx: Ctx<'js>, instance: f64| {
         has.with(&ctx, id(instance), |ctx| ctx.storage().delete_all().map(drop))
     };
-    host.set("kvDeleteAll", Function::new(ctx.clone(), delete_all)?)
+    host.set("kvDeleteAll", Function::new(ctx.clone(), delete_all)?)?;
+    let has = bridge.clone();
+    let end = move |ctx: Ctx<'js>, instance: f64| {
+        has.with(&ctx, id(instance), |ctx| {
+            ctx.delete_if_empty();
+            Ok(())
+        })
+    };
+    host.set("deleteIfEmpty", Function::new(ctx.clone(), end)?)
 }
 
 fn alarm<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result<()> {

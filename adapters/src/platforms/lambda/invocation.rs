@@ -112,7 +112,7 @@ impl<O: Objects> Invocations<O> {
 
     /// Looks at what is due, for as long as the invocation lasts.
     async fn tick(&self, deadline: Option<Instant>) -> Result<Answer> {
-        let looking = self.edge.objects().tick();
+        let looking = self.edge.tick();
         let is_done = match deadline {
             None => looking.await.map(|()| true)?,
             Some(deadline) => match timeout_at(deadline, looking).await {

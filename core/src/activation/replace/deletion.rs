@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::id::ObjectId;
 use crate::log::{Start, check_size};
+use crate::object::has_nothing;
 use crate::sockets::{close_all, places};
 use crate::trace::{span, traced};
 
@@ -44,6 +45,13 @@ pub struct Deleted {
     pub restorable_until_ms: i64,
 }
 
+/// What an object must be to be deleted.
+#[derive(Clone, Copy)]
+enum Condition {
+    Is(Precondition),
+    HasNothing,
+}
+
 impl Activation {
     /// Deletes the object. It goes on when the caller is cancelled.
     ///
@@ -56,21 +64,40 @@ impl Activation {
         self: &Arc<Self>,
         precondition: Precondition,
     ) -> Result<Deleted> {
-        let activation = self.clone();
-        let span = span!("delete", dotdo.class = self.log.object.class());
-        self.to_its_end(async move { traced(span, activation.delete(precondition)).await }).await
+        let deleted = self.delete_to_its_end(Condition::Is(precondition)).await?;
+        deleted.ok_or_else(|| no_such_object(&self.log.object))
     }
 
-    async fn delete(self: &Arc<Self>, precondition: Precondition) -> Result<Deleted> {
+    /// Deletes the object if it has nothing. Whether it was deleted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Activation::delete_object`].
+    pub(crate) async fn delete_if_empty(self: &Arc<Self>) -> Result<bool> {
+        self.delete_to_its_end(Condition::HasNothing).await.map(|deleted| deleted.is_some())
+    }
+
+    async fn delete_to_its_end(self: &Arc<Self>, condition: Condition) -> Result<Option<Deleted>> {
+        let activation = self.clone();
+        let span = span!("delete", dotdo.class = self.log.object.class());
+        self.to_its_end(async move { traced(span, activation.delete(condition)).await }).await
+    }
+
+    /// `None`: it has something, or is not there.
+    async fn delete(self: &Arc<Self>, condition: Condition) -> Result<Option<Deleted>> {
         // No snapshot is written meanwhile.
         let _one_at_a_time = self.checkpoint.lock().await;
         let mut turn = Exclusive::take(self).await?;
         for _ in 0..TRIES {
             let head = turn.own().await?;
             if !head.exists() {
-                return Err(no_such_object(&self.log.object));
+                return Ok(None);
             }
-            precondition.check(&self.log, head).await?;
+            match condition {
+                Condition::Is(precondition) => precondition.check(&self.log, head).await?,
+                Condition::HasNothing if has_nothing(&mut turn.resident().context.database)? => {}
+                Condition::HasNothing => return Ok(None),
+            }
             let sockets = places(&mut turn.resident().context.database)?;
             // Before the record: a marker of an object that is not deleted does no harm.
             self.remember_deletion().await;
@@ -94,10 +121,10 @@ impl Activation {
                 close_all(&self.runtime, &self.log.object, sockets);
                 metrics::counter!("dotdo_objects_deleted_total").increment(1);
                 let retention = self.kept_after_deletion();
-                return Ok(Deleted {
+                return Ok(Some(Deleted {
                     sequence: won.record.sequence,
                     restorable_until_ms: won.record.time_ms.saturating_add(retention),
-                });
+                }));
             }
         }
         let text = "other processes have written this object all the time; nothing was changed, retry later";

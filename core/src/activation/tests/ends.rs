@@ -238,6 +238,15 @@ impl DurableObject for Full {
                 let left: Vec<String> = ctx.sql().exec(query, ())?.rows()?;
                 return left.join(",").into_response();
             }
+            "/end" => {
+                ctx.delete_all()?;
+                ctx.delete_if_empty();
+                return "ended".into_response();
+            }
+            "/end-and-keep" => {
+                ctx.delete_if_empty();
+                return "kept".into_response();
+            }
             "/forget-and-fail" => {
                 ctx.delete_all()?;
                 return Err(Error::conflict("on purpose"));
@@ -269,5 +278,27 @@ async fn an_object_that_deletes_all_begins_anew_with_the_next_request() {
         engine.shutdown(Duration::from_secs(5)).await;
         let engine = world.server_with(2, Settings { ownership, ..Settings::default() }).await;
         assert_eq!(get(&engine, "/").await.expect("it starts"), "[] 0 None false");
+    }
+}
+
+#[tokio::test]
+async fn an_object_with_nothing_can_end_itself_and_one_with_something_can_not() {
+    for ownership in [Ownership::Leased, Ownership::PerRequest] {
+        let world = World::of(App::new().class("Counter", || Full));
+        let engine = world.server_with(1, Settings { ownership, ..Settings::default() }).await;
+        let listed = async || {
+            engine.finish_background().await;
+            let all = crate::ObjectQuery::default();
+            let page = engine.inspection().objects(&Tenant::local(), &all).await.expect("a page");
+            page.items.len()
+        };
+        get(&engine, "/fill").await.expect("it is filled");
+        get(&engine, "/end-and-keep").await.expect("it answers");
+        assert_eq!(listed().await, 1);
+        assert_eq!(get(&engine, "/").await.expect("it is there"), "[1] 1 Some(1) true");
+        get(&engine, "/end").await.expect("it ends");
+        assert_eq!(listed().await, 0);
+        assert_eq!(get(&engine, "/fill").await.expect("anew"), "[1] 1 Some(1) true");
+        assert_eq!(listed().await, 1);
     }
 }
