@@ -208,6 +208,9 @@ export class DurableObjectNamespace {
   }
 }
 
+/** The namespaces of the classes that the bundle exports, by their names. */
+export const exported = {};
+
 let bound = null;
 
 /** Fills `env` from the configuration. */
@@ -219,6 +222,7 @@ export function configure({ vars, classes }) {
 
 /** Without a configuration every class has a binding: that of ChatRoom is CHAT_ROOM. */
 export function bind(types) {
+  for (const type of types) exported[type] = new DurableObjectNamespace(type);
   if (bound) return;
   for (const type of types) {
     env[type.replace(/(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '_').toUpperCase()] = new DurableObjectNamespace(type);

@@ -33,7 +33,7 @@ const absentObject = (name) => new Proxy({}, { get: (_, member) => (typeof membe
 
 export const exports = absentObject('exports');
 export const cache = absentObject('cache');
-export const tracing = absentObject('tracing');
+export { tracing } from 'dotdo:tracing';
 export const withEnv = () => missing('withEnv');
 export const waitUntil = (work) => waitUntilOfEvent(work);
 export { env };

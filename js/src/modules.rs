@@ -48,6 +48,7 @@ const OURS: &[(&str, &str)] = &[
     ("dotdo:timers", include_str!("../runtime/timers.js")),
     ("dotdo:objects", include_str!("../runtime/objects.js")),
     ("dotdo:workers", include_str!("../runtime/workers.js")),
+    ("dotdo:tracing", include_str!("../runtime/tracing.js")),
     ("dotdo:context", include_str!("../runtime/context.js")),
     ("dotdo:email", include_str!("../runtime/email.js")),
     ("dotdo:node/errors", include_str!("../runtime/node/errors.js")),

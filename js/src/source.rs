@@ -62,7 +62,7 @@ impl Source {
         if !name.starts_with("./") && !name.starts_with("../") {
             return Err(format!(
                 "{base} imports {name:?}, which is not in the bundle; a bundler puts packages into it (rolldown, esbuild), \
-                 and of Cloudflare's modules there is cloudflare:workers"
+                 and of Cloudflare's modules there are cloudflare:workers and cloudflare:email"
             ));
         }
         let mut parts: Vec<&str> = base.split('/').collect();

@@ -46,6 +46,15 @@ fn a_bundle_that_needs_what_is_not_here_does_not_start() {
             "import x from 'node:fs'; export default { fetch() {} }",
             "\"node:fs\", which dotdo does not have",
         ),
+        (
+            "import { readFile } from 'fs/promises'; export default { fetch() {} }",
+            "Of Node's modules there are assert, assert/strict, async_hooks, buffer",
+        ),
+        (
+            "import { nothing } from 'node:buffer'; export default { fetch() {} }",
+            "'nothing' in module 'node:buffer'",
+        ),
+        ("import x from 'dotdo:node/errors'; export default { fetch() {} }", "not in the bundle"),
         ("import x from 'dotdo:host'; export default { fetch() {} }", "which is not in the bundle"),
         ("setTimeout(() => {}, 1)", "expected a timer of a handler, got one in global scope"),
         ("await new Promise(() => {})", "cannot load the worker"),

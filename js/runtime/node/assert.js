@@ -1,7 +1,7 @@
 // The module `node:assert`.
 import { AssertionError } from 'dotdo:node/assert/error';
 import { checkFunction, coded, invalidType, invalidValue } from 'dotdo:node/errors';
-import { isDeepEqual, isDeepStrictEqual } from 'dotdo:node/util/equal';
+import { isDeepStrictEqual } from 'dotdo:node/util/equal';
 import { inspect } from 'dotdo:node/util/inspect';
 import { isNativeError, isRegExp } from 'node:util/types';
 
@@ -43,16 +43,15 @@ const comparing = (operator, holds) => function (actual, expected, message) {
   if (arguments.length < 2) throw missingValues();
   if (!holds(actual, expected)) failing({ actual, expected, operator }, message);
 };
-// What `==` says, and NaN is NaN.
-const loosely = (one, other) => one == other || (Number.isNaN(one) && Number.isNaN(other));
-export const equal = comparing('==', loosely);
-export const notEqual = comparing('!=', (one, other) => !loosely(one, other));
 export const strictEqual = comparing('strictEqual', Object.is);
 export const notStrictEqual = comparing('notStrictEqual', (one, other) => !Object.is(one, other));
-export const deepEqual = comparing('deepEqual', isDeepEqual);
-export const notDeepEqual = comparing('notDeepEqual', (one, other) => !isDeepEqual(one, other));
 export const deepStrictEqual = comparing('deepStrictEqual', isDeepStrictEqual);
 export const notDeepStrictEqual = comparing('notDeepStrictEqual', (one, other) => !isDeepStrictEqual(one, other));
+// On Cloudflare there is no loose way to compare.
+export const equal = strictEqual;
+export const notEqual = notStrictEqual;
+export const deepEqual = deepStrictEqual;
+export const notDeepEqual = notDeepStrictEqual;
 
 /** Whether `actual` has all that `expected` has. */
 function hasAll(actual, expected) {
@@ -120,7 +119,8 @@ function checkThrown(actual, expected, message, operator) {
     fails(`The error is expected to be an instance of "${expected.name}". Received ${got}${actual?.message ? `\n\nError message:\n\n${actual.message}` : ''}`);
   }
   if (expected.call({}, actual) !== true) {
-    fails(`The ${expected.name ? `"${expected.name}" ` : ''}validation function is expected to return "true". Received ${inspect(expected.call({}, actual))}${isNativeError(actual) ? `\n\nCaught error:\n\n${actual}` : ''}`);
+    const caught = isNativeError(actual) ? `\n\nCaught error:\n\n${actual}` : '';
+    fails(`The ${expected.name ? `"${expected.name}" ` : ''}validation function is expected to return "true".${caught}`);
   }
 }
 
@@ -129,9 +129,13 @@ function checkFields(actual, expected, message, operator, fails) {
   const keys = Object.keys(expected);
   if (expected instanceof Error) keys.push('name', 'message');
   else if (keys.length === 0) throw invalidValue('error', expected, 'may not be an empty object');
-  const holds = (key) => (typeof actual[key] === 'string' && isRegExp(expected[key]) ? expected[key].exec(actual[key]) !== null : key in actual && isDeepStrictEqual(actual[key], expected[key]));
+  const holds = (key) => {
+    if (typeof actual[key] === 'string' && isRegExp(expected[key])) return expected[key].exec(actual[key]) !== null;
+    return key in actual && isDeepStrictEqual(actual[key], expected[key]);
+  };
   if (keys.every(holds)) return;
-  const part = (value) => Object.fromEntries(keys.filter((key) => key in value).map((key) => [key, isRegExp(expected[key]) && typeof actual[key] === 'string' && expected[key].exec(actual[key]) !== null ? expected[key] : value[key]]));
+  const shownOf = (value, key) => (isRegExp(expected[key]) && holds(key) ? expected[key] : value[key]);
+  const part = (value) => Object.fromEntries(keys.filter((key) => key in value).map((key) => [key, shownOf(value, key)]));
   if (message !== undefined) fails(undefined);
   const error = new AssertionError({ actual: part(actual), expected: part(expected), operator: 'deepStrictEqual' });
   Object.assign(error, { actual, expected, operator });
@@ -172,7 +176,8 @@ async function rejectionOf(work) {
   if (typeof work === 'function') {
     promise = work();
     if (typeof promise?.then !== 'function') {
-      throw coded(TypeError, 'ERR_INVALID_RETURN_VALUE', `Expected instance of Promise to be returned from the "promiseFn" function but got ${promise === undefined || promise === null ? promise : typeof promise === 'object' ? `an instance of ${promise.constructor?.name}` : `type ${typeof promise}`}.`);
+      const got = typeof promise === 'object' && promise !== null ? `an instance of ${promise.constructor?.name}` : `type ${typeof promise}`;
+      throw coded(TypeError, 'ERR_INVALID_RETURN_VALUE', `Expected instance of Promise to be returned from the "promiseFn" function but got ${got}.`);
     }
   } else if (typeof promise?.then !== 'function') throw invalidType('promiseFn', ['function', 'Promise'], work);
   try {

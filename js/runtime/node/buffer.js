@@ -192,10 +192,11 @@ function copy(source, target, targetStart, sourceStart, sourceEnd) {
 function writeText(bytes, text, offset, length, name) {
   checkString(text, 'argument');
   let [start, count, label] = [offset, length, name];
-  if (typeof start === 'string') [start, count, label] = [undefined, undefined, start];
-  else if (typeof count === 'string') [count, label] = [undefined, count];
-  if (start === undefined) start = 0;
+  // As in Node: without an offset the encoding is not looked at.
+  if (start === undefined) [start, count, label] = [0, undefined, undefined];
+  else if (typeof start === 'string') [start, count, label] = [0, undefined, start];
   else checkInteger(start, 'offset', 0, bytes.length);
+  if (typeof count === 'string') [count, label] = [undefined, count];
   const most = bytes.length - start;
   if (count === undefined) count = most;
   else {
@@ -269,7 +270,7 @@ const methods = {
     const more = this.length - INSPECT_MAX_BYTES;
     if (more > 0) digits.push(`... ${more} more byte${more > 1 ? 's' : ''}`);
     const extras = Object.keys(this).slice(this.length).map((key) => `${key}: ${options?.inspect ? options.inspect(this[key]) : String(this[key])}`);
-    return `<${this.constructor.name} ${[digits.join(' '), ...extras].join(', ')}>`.replace(' >', '>');
+    return `<${this.constructor.name} ${[digits.join(' '), ...extras].join(', ')}>`;
   },
 };
 methods.toLocaleString = methods.toString;

@@ -25,6 +25,7 @@ export const features = {
 /** The variables and secrets of the configuration, and what code sets: texts only. */
 export const env = new Proxy(Object.fromEntries(Object.entries(bindings).filter(([, value]) => typeof value === 'string')), {
   set(target, name, value) {
+    if (typeof name === 'symbol') throw new TypeError('Cannot convert a symbol value to a string');
     target[name] = `${value}`;
     return true;
   },

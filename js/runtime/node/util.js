@@ -100,7 +100,7 @@ export function stripVTControlCharacters(text) {
 export function styleText(style, text, { validateStream = true, stream } = {}) {
   checkString(text, 'text');
   if (typeof validateStream !== 'boolean') throw invalidType('options.validateStream', 'boolean', validateStream);
-  void stream;
+  const isPlain = validateStream && !(stream ?? builtin('node:process').stdout).isTTY;
   let [begin, end] = ['', ''];
   for (const name of [style].flat()) {
     if (name === 'none') continue;
@@ -109,7 +109,7 @@ export function styleText(style, text, { validateStream = true, stream } = {}) {
     begin += `\u001b[${codes[0]}m`;
     end = `\u001b[${codes[1]}m${end}`;
   }
-  return begin + text + end;
+  return isPlain ? text : begin + text + end;
 }
 
 export const toUSVString = (text) => `${text}`.toWellFormed();

@@ -1,19 +1,19 @@
 // What a failed assertion throws.
 import { inspect } from 'dotdo:node/util/inspect';
 
-const shown = (value) => inspect(value, { compact: false, customInspect: false, depth: 1000, maxArrayLength: Infinity, showHidden: false, showProxy: false, sorted: true, getters: true, breakLength: Infinity });
+const shown = (value) => inspect(value, {
+  compact: false, customInspect: false, depth: 1000, maxArrayLength: Infinity, showHidden: false, showProxy: false, sorted: true, getters: true,
+  breakLength: Infinity,
+});
 
 const HEADS = {
   deepStrictEqual: 'Expected values to be strictly deep-equal:',
   strictEqual: 'Expected values to be strictly equal:',
   strictEqualObject: 'Expected "actual" to be reference-equal to "expected":',
-  deepEqual: 'Expected values to be loosely deep-equal:',
   notDeepStrictEqual: 'Expected "actual" not to be strictly deep-equal to:',
   notStrictEqual: 'Expected "actual" to be strictly unequal to:',
   notStrictEqualObject: 'Expected "actual" not to be reference-equal to "expected":',
-  notDeepEqual: 'Expected "actual" not to be loosely deep-equal to:',
   notIdentical: 'Values identical but not reference-equal:',
-  notDeepEqualUnequal: 'Expected values not to be loosely deep-equal:',
 };
 
 /** The lines of both, and which of them only one has: by the longest common part. */
@@ -59,8 +59,6 @@ function messageOf(actual, expected, operator) {
   if (operator === 'deepStrictEqual' || operator === 'strictEqual') return compared(actual, expected, operator);
   if (operator === 'notDeepStrictEqual' || operator === 'notStrictEqual') return negated(actual, operator);
   const [one, other] = [shown(actual), shown(expected)];
-  if (operator === 'deepEqual') return `${HEADS.deepEqual}\n\n${one}\n\nshould loosely deep-equal\n\n${other}`;
-  if (operator === 'notDeepEqual') return `${HEADS.notDeepEqualUnequal}\n\n${one}\n\nshould not loosely deep-equal\n\n${other}`;
   return `${one} ${operator} ${other}`;
 }
 

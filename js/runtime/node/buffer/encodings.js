@@ -43,7 +43,8 @@ function encodeHex(text) {
 
 /** What is no digit is passed over, up to the first padding. */
 function encodeBase64(text) {
-  let digits = text;
+  // Of other letters the lower byte counts.
+  let digits = text.replace(/[^\0-\xff]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) & 0xff));
   if (!/^[A-Za-z0-9+/]*$/.test(digits)) {
     const end = digits.indexOf('=');
     if (end >= 0) digits = digits.slice(0, end);

@@ -51,17 +51,13 @@ function writeInteger(bytes, given, offset, { length, isSigned, isLittle }) {
   const value = +given;
   const least = isSigned ? -(2 ** (8 * length - 1)) : 0;
   const most = isSigned ? 2 ** (8 * length - 1) - 1 : 2 ** (8 * length) - 1;
-  if (typeof offset !== 'number') throw invalidType('offset', 'number', offset);
   checkValue(value, least, most, length);
   checkOffset(bytes, offset, length);
   return write(bytes, value, offset, length, isLittle);
 }
 
 function checkLength(length) {
-  if (length === undefined) throw invalidType('byteLength', 'number', length);
-  checkNumber(length, 'byteLength');
-  if (!Number.isInteger(length)) throw outOfRange('byteLength', 'an integer', length);
-  if (length < 1 || length > 6) throw outOfRange('byteLength', '>= 1 and <= 6', length);
+  if (!Number.isInteger(length) || length < 1 || length > 6) throw outOfRange('byteLength', '>= 1 and <= 6', length);
 }
 
 const eight = new DataView(new ArrayBuffer(8));

@@ -39,12 +39,13 @@ export function search(bytes, value, offset, name, isForward) {
   const needle = needleOf(value, label);
   if (from < 0) from += bytes.length;
   if (from < 0) {
-    if (!isForward) return -1;
+    if (!isForward) return needle.length ? -1 : 0;
     from = 0;
   }
+  const isWide = typeof value === 'string' && encodingOf(label ?? 'utf8') === 'utf16le';
+  if (isWide && needle.length) from -= from % 2;
   if (from >= bytes.length && isForward) return needle.length === 0 ? bytes.length : -1;
   if (needle.length === 0) return Math.min(from, bytes.length);
-  const isWide = typeof value === 'string' && encodingOf(label ?? 'utf8') === 'utf16le';
   return find(bytes, needle, from, isForward, isWide ? 2 : 1);
 }
 

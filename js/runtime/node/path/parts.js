@@ -37,6 +37,9 @@ export function lastName(text, suffix, isSeparator, start = 0) {
   let begin = end;
   while (begin > start && !isSeparator(text[begin - 1])) begin--;
   const name = text.slice(begin, end);
+  if (suffix !== undefined && suffix === text) return '';
+  // As in Node: what could be the end of the suffix only keeps the slashes behind it.
+  if (suffix && suffix.length <= text.length && suffix !== name && suffix.endsWith(name)) return text.slice(name === '' ? start : begin);
   if (suffix === undefined || suffix === '' || name === suffix || !name.endsWith(suffix)) return name;
   return name.slice(0, -suffix.length);
 }

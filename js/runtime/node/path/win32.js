@@ -51,13 +51,6 @@ export function normalize(path) {
   let tail = length < path.length ? normalized(path.slice(length), '\\', isSlash, !isAbsolute) : '';
   if (tail === '' && !isAbsolute) tail = '.';
   if (tail !== '' && isSlash(path.at(-1))) tail += '\\';
-  // What looks like a drive after it was normalized is none.
-  if (!isAbsolute && device === '' && path.includes(':')) {
-    if (/^[A-Za-z]:/.test(tail)) return `.\\${tail}`;
-    for (let at = path.indexOf(':'); at >= 0; at = path.indexOf(':', at + 1)) {
-      if (at === path.length - 1 || isSlash(path[at + 1])) return `.\\${tail}`;
-    }
-  }
   return device === '' ? (isAbsolute ? `\\${tail}` : tail) : isAbsolute ? `${device}\\${tail}` : `${device}${tail}`;
 }
 
@@ -101,7 +94,7 @@ export function toNamespacedPath(path) {
   const whole = resolve(path);
   if (whole.length <= 2) return path;
   if (whole.startsWith('\\\\')) return whole[2] === '?' || whole[2] === '.' ? path : `\\\\?\\UNC\\${whole.slice(2)}`;
-  return /^[A-Za-z]:\\/.test(whole) ? `\\\\?\\${whole}` : path;
+  return /^[A-Za-z]:\\/.test(whole) ? `\\\\?\\${whole}` : whole;
 }
 
 /** How long the root is, for taking a path apart. */

@@ -55,7 +55,6 @@ function takeHost(url, rest, whole) {
   if (!isIpv6) {
     const bad = hostname.search(/[^a-zA-Z0-9\-._+\u0080-\uffff]/);
     if (bad >= 0) {
-      if (/[\0\t\n\r #%/:<>?@[\\\]^|]/.test(hostname)) throw coded(TypeError, 'ERR_INVALID_URL', 'Invalid URL', { input: whole });
       left = `/${hostname.slice(bad)}${left}`;
       hostname = hostname.slice(0, bad);
     }
@@ -110,7 +109,7 @@ Url.prototype.parse = function (value, parsesQuery, slashesMeanHost) {
       this.slashes = true;
     }
   }
-  if (!HOSTLESS.includes(protocol) && (hasSlashes || (scheme && !SLASHED.includes(protocol)))) rest = takeHost(this, rest, value);
+  if (!HOSTLESS.includes(protocol) && (hasSlashes || (scheme && !SLASHED.includes(scheme)))) rest = takeHost(this, rest, value);
   if (!HOSTLESS.includes(protocol)) rest = escaped(rest);
   const hash = rest.indexOf('#');
   if (hash >= 0) {
@@ -212,7 +211,7 @@ function withoutDots(path) {
 }
 
 Url.prototype.resolveObject = function (given) {
-  let relative = typeof given === 'string' ? parse(given, false, true) : given;
+  const relative = { ...(typeof given === 'string' ? parse(given, false, true) : given) };
   const result = Object.assign(new Url(), this);
   result.hash = relative.hash;
   if (relative.href === '') {
@@ -226,11 +225,21 @@ Url.prototype.resolveObject = function (given) {
     result.href = result.format();
     return result;
   }
-  if (relative.protocol && relative.protocol !== result.protocol) return ofOtherScheme(result, { ...relative });
-  relative = { ...relative };
-  const isSourceAbsolute = Boolean(result.pathname && result.pathname[0] === '/');
-  const isRelativeAbsolute = Boolean(relative.host || (relative.pathname && relative.pathname[0] === '/'));
-  let mustEndAbsolute = isRelativeAbsolute || isSourceAbsolute || Boolean(result.host && relative.pathname);
+  if (relative.protocol && relative.protocol !== result.protocol) return ofOtherScheme(result, relative);
+  return ofOnePath(result, relative);
+};
+
+/** An address without slashes after its scheme has its host as the first part of its path. */
+function hostIntoPath(url, path) {
+  if (!url.host) return;
+  if (path[0] === '') path[0] = url.host;
+  else path.unshift(url.host);
+}
+
+function ofOnePath(result, relative) {
+  const isAbsolutePath = ({ pathname }) => Boolean(pathname && pathname[0] === '/');
+  const isRelativeAbsolute = Boolean(relative.host || isAbsolutePath(relative));
+  let mustEndAbsolute = isRelativeAbsolute || isAbsolutePath(result) || Boolean(result.host && relative.pathname);
   const removesAllDots = mustEndAbsolute;
   let path = result.pathname ? result.pathname.split('/') : [];
   const relativePath = relative.pathname ? relative.pathname.split('/') : [];
@@ -238,48 +247,30 @@ Url.prototype.resolveObject = function (given) {
   if (isBare) {
     result.hostname = '';
     result.port = null;
-    if (result.host) {
-      if (path[0] === '') path[0] = result.host;
-      else path.unshift(result.host);
-    }
+    hostIntoPath(result, path);
     result.host = '';
     if (relative.protocol) {
       relative.hostname = null;
       relative.port = null;
       result.auth = null;
-      if (relative.host) {
-        if (relativePath[0] === '') relativePath[0] = relative.host;
-        else relativePath.unshift(relative.host);
-      }
+      hostIntoPath(relative, relativePath);
       relative.host = null;
     }
     mustEndAbsolute &&= relativePath[0] === '' || path[0] === '';
   }
   if (isRelativeAbsolute) {
-    if (relative.host || relative.host === '') {
-      if (result.host !== relative.host) result.auth = null;
-      result.host = relative.host;
-      result.port = relative.port;
-    }
-    if (relative.hostname || relative.hostname === '') {
-      if (result.hostname !== relative.hostname) result.auth = null;
-      result.hostname = relative.hostname;
-    }
-    result.search = relative.search;
-    result.query = relative.query;
+    takePlace(result, relative);
     path = relativePath;
   } else if (relativePath.length) {
     path.pop();
     path = path.concat(relativePath);
-    result.search = relative.search;
-    result.query = relative.query;
+    Object.assign(result, { search: relative.search, query: relative.query });
   } else if (relative.search !== null && relative.search !== undefined) {
     if (isBare) {
       result.hostname = result.host = path.shift();
       takeAuth(result);
     }
-    result.search = relative.search;
-    result.query = relative.query;
+    Object.assign(result, { search: relative.search, query: relative.query });
     return finish(result);
   }
   if (!path.length) {
@@ -288,6 +279,25 @@ Url.prototype.resolveObject = function (given) {
     result.href = result.format();
     return result;
   }
+  return ofParts(result, relative, path, { isBare, mustEndAbsolute, removesAllDots });
+}
+
+/** The host of the relative address, if it has one, and its query. */
+function takePlace(result, relative) {
+  if (relative.host || relative.host === '') {
+    if (result.host !== relative.host) result.auth = null;
+    result.host = relative.host;
+    result.port = relative.port;
+  }
+  if (relative.hostname || relative.hostname === '') {
+    if (result.hostname !== relative.hostname) result.auth = null;
+    result.hostname = relative.hostname;
+  }
+  Object.assign(result, { search: relative.search, query: relative.query });
+}
+
+function ofParts(result, relative, path, { isBare, mustEndAbsolute: must, removesAllDots }) {
+  let mustEndAbsolute = must;
   const last = path.at(-1);
   const hasTrailingSlash = ((result.host || relative.host || path.length > 1) && (last === '.' || last === '..')) || last === '';
   let above = withoutDots(path);
@@ -305,7 +315,7 @@ Url.prototype.resolveObject = function (given) {
   result.auth = relative.auth || result.auth;
   result.slashes ||= relative.slashes;
   return finish(result);
-};
+}
 
 function takeAuth(url) {
   const at = url.host?.indexOf('@') ?? -1;

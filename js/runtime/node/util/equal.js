@@ -10,12 +10,6 @@ const KINDS = [
 ];
 const kindOf = (value) => (Array.isArray(value) ? 'list' : types.isTypedArray(value) ? 'typed' : KINDS.find((is) => types[is](value)));
 
-/** `===`, and NaN is NaN; in the loose way also what `==` makes the same. */
-function samePrimitive(one, other, isStrict) {
-  if (isStrict) return Object.is(one, other);
-  return one == other || (one !== one && other !== other);
-}
-
 function sameBytes(one, other) {
   if (one.byteLength !== other.byteLength) return false;
   const bytes = (value) => (ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value));
@@ -23,28 +17,28 @@ function sameBytes(one, other) {
   return left.every((byte, at) => byte === right[at]);
 }
 
-function sameTyped(one, other, isStrict) {
+function sameTyped(one, other) {
   if (one.length !== other.length) return false;
-  if (isStrict && (types.isFloat32Array(one) || types.isFloat64Array(one) || types.isFloat16Array(one))) return sameBytes(one, other);
-  return one.every((item, at) => samePrimitive(item, other[at], isStrict));
+  if (types.isFloat32Array(one) || types.isFloat64Array(one) || types.isFloat16Array(one)) return sameBytes(one, other);
+  return one.every((item, at) => Object.is(item, other[at]));
 }
 
-function sameErrors(one, other, pairs, isStrict) {
+function sameErrors(one, other, pairs) {
   if (one.message !== other.message || one.name !== other.name) return false;
-  const both = (key) => Object.hasOwn(one, key) === Object.hasOwn(other, key) && (!Object.hasOwn(one, key) || same(one[key], other[key], isStrict, pairs));
+  const both = (key) => Object.hasOwn(one, key) === Object.hasOwn(other, key) && (!Object.hasOwn(one, key) || same(one[key], other[key], pairs));
   return both('cause') && both('errors');
 }
 
 /** What is of one kind, besides its properties. */
-function sameInside(kind, one, other, isStrict, pairs) {
+function sameInside(kind, one, other, pairs) {
   switch (kind) {
     case 'list': return one.length === other.length;
-    case 'typed': return sameTyped(one, other, isStrict);
+    case 'typed': return sameTyped(one, other);
     case 'isDate': return Object.is(one.getTime(), other.getTime());
     case 'isRegExp': return String(one) === String(other) && one.lastIndex === other.lastIndex;
-    case 'isNativeError': return sameErrors(one, other, pairs, isStrict);
-    case 'isMap': return sameMaps(one, other, isStrict, pairs);
-    case 'isSet': return sameSets(one, other, isStrict, pairs);
+    case 'isNativeError': return sameErrors(one, other, pairs);
+    case 'isMap': return sameMaps(one, other, pairs);
+    case 'isSet': return sameSets(one, other, pairs);
     case 'isAnyArrayBuffer':
     case 'isDataView': return sameBytes(one, other);
     case 'isBoxedPrimitive': return typeof one.valueOf() === typeof other.valueOf() && Object.is(one.valueOf(), other.valueOf());
@@ -55,66 +49,62 @@ function sameInside(kind, one, other, isStrict, pairs) {
   }
 }
 
-function sameSets(one, other, isStrict, pairs) {
+function sameSets(one, other, pairs) {
   if (one.size !== other.size) return false;
   const rest = new Set([...other].filter((item) => !one.has(item)));
   for (const item of one) {
     if (other.has(item)) continue;
-    if (isStrict && !isObject(item)) return false;
-    const twin = [...rest].find((candidate) => same(item, candidate, isStrict, pairs));
+    if (!isObject(item)) return false;
+    const twin = [...rest].find((candidate) => same(item, candidate, pairs));
     if (twin === undefined && !rest.has(undefined)) return false;
     rest.delete(twin);
   }
   return true;
 }
 
-function sameMaps(one, other, isStrict, pairs) {
+function sameMaps(one, other, pairs) {
   if (one.size !== other.size) return false;
   const rest = new Map([...other].filter(([key]) => isObject(key) || !one.has(key)));
   for (const [key, value] of one) {
     if (!isObject(key) && other.has(key)) {
-      if (!same(value, other.get(key), isStrict, pairs)) return false;
+      if (!same(value, other.get(key), pairs)) return false;
       continue;
     }
-    if (isStrict && !isObject(key)) return false;
-    const twin = [...rest].find(([candidate, item]) => same(key, candidate, isStrict, pairs) && same(value, item, isStrict, pairs));
+    if (!isObject(key)) return false;
+    const twin = [...rest].find(([candidate, item]) => same(key, candidate, pairs) && same(value, item, pairs));
     if (!twin) return false;
     rest.delete(twin[0]);
   }
   return true;
 }
 
-function sameProperties(one, other, kind, isStrict, pairs) {
+function sameProperties(one, other, kind, pairs) {
   const isListed = kind === 'list' || kind === 'typed';
   const keysOf = (value) => {
-    const keys = isStrict ? enumerable(value) : Object.keys(value);
+    const keys = enumerable(value);
     return kind === 'typed' ? keys.filter((key) => !isIndex(key)) : keys;
   };
   const keys = keysOf(one);
   if (keys.length !== keysOf(other).length) return false;
   return keys.every((key) => {
     if (!Object.prototype.propertyIsEnumerable.call(other, key) && !(isListed && Object.hasOwn(other, key))) return false;
-    return same(one[key], other[key], isStrict, pairs);
+    return same(one[key], other[key], pairs);
   });
 }
 
 /** `pairs` are objects that are being compared, so that circles end. */
-function same(one, other, isStrict, pairs) {
-  if (one === other) return one !== 0 || !isStrict || Object.is(one, other);
-  if (!isObject(one) || !isObject(other)) {
-    if (isStrict) return typeof one !== 'object' && Object.is(one, other);
-    return (!isObject(one) || one === null) && (!isObject(other) || other === null) && samePrimitive(one, other, false);
-  }
-  if (isStrict && Object.getPrototypeOf(one) !== Object.getPrototypeOf(other)) return false;
+function same(one, other, pairs) {
+  if (one === other) return one !== 0 || Object.is(one, other);
+  if (!isObject(one) || !isObject(other)) return typeof one !== 'object' && Object.is(one, other);
+  if (Object.getPrototypeOf(one) !== Object.getPrototypeOf(other)) return false;
   if (Object.prototype.toString.call(one) !== Object.prototype.toString.call(other)) return false;
   const kind = kindOf(one);
   if (kind !== kindOf(other)) return false;
   if (pairs.some(([left, right]) => left === one && right === other)) return true;
   pairs.push([one, other]);
-  const isSame = sameInside(kind, one, other, isStrict, pairs) && sameProperties(one, other, kind, isStrict, pairs);
+  const isSame = sameInside(kind, one, other, pairs) && sameProperties(one, other, kind, pairs);
   pairs.pop();
   return isSame;
 }
 
-export const isDeepStrictEqual = (one, other) => same(one, other, true, []);
-export const isDeepEqual = (one, other) => same(one, other, false, []);
+export const isDeepStrictEqual = (one, other) => same(one, other, []);

@@ -10,7 +10,7 @@ const custom = Symbol.for('nodejs.util.inspect.custom');
 
 const DEFAULTS = {
   showHidden: false, depth: 2, colors: false, customInspect: true, showProxy: false, maxArrayLength: 100, maxStringLength: 10000,
-  breakLength: 128, compact: 3, sorted: false, getters: false, numericSeparator: false,
+  breakLength: 80, compact: 3, sorted: false, getters: false, numericSeparator: false,
 };
 let defaults = { ...DEFAULTS };
 
@@ -22,7 +22,7 @@ const colored = (text, style) => {
 
 export function inspect(value, options, ...older) {
   const ctx = { ...defaults, budget: {}, indentation: 0, seen: [], depthNow: 0, style: plainStyle };
-  if (typeof options === 'boolean') Object.assign(ctx, { showHidden: options, depth: older[0] ?? ctx.depth, colors: older[1] ?? ctx.colors });
+  if (typeof options === 'boolean') Object.assign(ctx, { showHidden: options, depth: older[0] === undefined ? ctx.depth : older[0], colors: older[1] ?? ctx.colors });
   else if (typeof options === 'object' && options !== null) for (const [name, given] of Object.entries(options)) if (name in DEFAULTS || name === 'stylize') ctx[name] = given;
   if (ctx.stylize) ctx.style = ctx.stylize;
   else if (ctx.colors) ctx.style = colored;
@@ -70,8 +70,9 @@ export function shown(ctx, value, depth, isOfArray = false) {
     const byItself = customText(ctx, value, given, depth);
     if (byItself !== undefined) return byItself;
   }
+  const around = proxy?.[0] === 'proxy' ? (text) => `Proxy(${text})` : plainStyle;
   if (ctx.seen.includes(value)) return ctx.style(`[Circular *${numberOf(ctx, value)}]`, 'special');
-  return raw(ctx, value, depth, isOfArray);
+  return around(raw(ctx, value, depth, isOfArray));
 }
 
 function numberOf(ctx, value) {

@@ -12,7 +12,7 @@ function grouped(ctx, output, value) {
   const column = widest + 2;
   if (column * 3 + ctx.indentation >= ctx.breakLength || (total / column <= 5 && widest > 6)) return output;
   const bias = Math.sqrt(column - total / output.length);
-  const biased = Math.max(column - bias, 1);
+  const biased = Math.max(column - 3 - bias, 1);
   const columns = Math.min(Math.round(Math.sqrt(2.5 * biased * count) / biased), Math.floor((ctx.breakLength - ctx.indentation) / column), ctx.compact * 4, 15);
   if (columns <= 1) return output;
   const columnWidths = Array.from({ length: columns }, (_, at) => {

@@ -46,7 +46,8 @@ export function errorText(error, maker, tag, keys, ctx) {
   for (const key of ['cause', 'errors']) {
     if (Object.hasOwn(error, key) && !keys.includes(key) && (key === 'cause' || Array.isArray(error.errors))) keys.push(key);
   }
-  let text = hasHead ? stack : stack === '' ? `[${head}]` : `${head}\n${stack}`;
+  let text = hasHead ? stack : stack === '' ? head : `${head}\n${stack}`;
+  if (!/\n\s+at /.test(text)) text = `[${text}]`;
   if (tag !== '' && !name.includes(tag) && tag !== maker) text += ` [${tag}]`;
   return ctx.indentation === 0 ? text : text.replaceAll('\n', `\n${' '.repeat(ctx.indentation)}`);
 }

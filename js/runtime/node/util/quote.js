@@ -16,6 +16,6 @@ export function quoted(text) {
     else if (!text.includes('`') && !text.includes('${')) quote = '`';
   }
   const inner = text
-    .replace(/[\x00-\x1f\\\x7f-\x9f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, (letter) => (letter.charCodeAt(0) > 0xff ? escape(letter).toUpperCase().replace('\\U', '\\u') : escape(letter)));
+    .replace(/[\x00-\x1f\\\x7f-\x9f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, escape);
   return quote + (quote === "'" ? inner.replaceAll("'", "\\'") : inner) + quote;
 }
