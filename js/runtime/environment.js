@@ -211,6 +211,9 @@ class Assets {
   }
 }
 
+/** The namespaces of the classes that the bundle exports, by their names. */
+export const exported = {};
+
 let bound = null;
 
 /** What bindings and their objects are configured with. */
@@ -233,6 +236,7 @@ export function configure({ vars, classes, assets, bindings: others }) {
 
 /** Without a configuration every class has a binding: that of ChatRoom is CHAT_ROOM. */
 export function bind(types) {
+  for (const type of types) exported[type] = new DurableObjectNamespace(type);
   if (bound) return;
   for (const type of types) {
     env[type.replace(/(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '_').toUpperCase()] = new DurableObjectNamespace(type);

@@ -21,12 +21,19 @@ export function builtin(name) {
 builtin.has = (name) => builtinModules.includes(String(name).replace(/^node:/, ''));
 
 export const streams = () => load('dotdo:streams');
-export const forms = () => load('dotdo:forms');
 export const subtle = () => load('dotdo:subtle');
-export const digestStream = () => load('dotdo:crypto/stream');
+
+/** A module of streams: what is one is known by the module of all of them. */
+function loadStreams(module) {
+  streams();
+  return load(module);
+}
+
+export const forms = () => loadStreams('dotdo:forms');
+export const digestStream = () => loadStreams('dotdo:crypto/stream');
 export const messages = () => load('dotdo:messages');
 export const patterns = () => load('dotdo:patterns');
-export const compression = () => load('dotdo:compression');
+export const compression = () => loadStreams('dotdo:compression');
 export const performanceTimeline = () => load('node:perf_hooks').timeline;
 export const bindings = () => load('dotdo:bindings');
 

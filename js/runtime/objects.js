@@ -1,7 +1,7 @@
 // The instances of a bundle's classes, and what runs on them.
 import { host, missing } from 'dotdo:host';
 import { DurableObject } from 'dotdo:workers';
-import { DurableObjectId, current, env } from 'dotdo:environment';
+import { DurableObjectId, current, env, exported } from 'dotdo:environment';
 import { DurableObjectStorage } from 'dotdo:storage';
 import { Request } from 'dotdo:web';
 import { decodeRpc, encodeRpc, enterReferences, References } from 'dotdo:rpc';
@@ -121,7 +121,7 @@ class DurableObjectState {
   }
 
   get exports() {
-    return missing('ctx.exports', 'use the bindings in env');
+    return exported;
   }
 
   get container() {

@@ -245,10 +245,10 @@ fn track_promises(runtime: &Runtime, bridge: &Rc<Bridge>) {
         move |ctx: Ctx<'_>, kind: PromiseHookType, promise: Value<'_>, parent: Value<'_>| {
             let Some(tracking) = bridge.tracking() else { return };
             let what = match kind {
-                PromiseHookType::Init => "init",
-                PromiseHookType::Before => "before",
-                PromiseHookType::After => "after",
-                PromiseHookType::Resolve => "resolve",
+                PromiseHookType::Init => 0,
+                PromiseHookType::Before => 1,
+                PromiseHookType::After => 2,
+                PromiseHookType::Resolve => 3,
             };
             // It keeps notes, and fails only when memory or time is over, of which others tell.
             let told =

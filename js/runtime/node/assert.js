@@ -119,7 +119,8 @@ function checkThrown(actual, expected, message, operator) {
     fails(`The error is expected to be an instance of "${expected.name}". Received ${got}${actual?.message ? `\n\nError message:\n\n${actual.message}` : ''}`);
   }
   if (expected.call({}, actual) !== true) {
-    fails(`The ${expected.name ? `"${expected.name}" ` : ''}validation function is expected to return "true". Received ${inspect(expected.call({}, actual))}${isNativeError(actual) ? `\n\nCaught error:\n\n${actual}` : ''}`);
+    const caught = isNativeError(actual) ? `\n\nCaught error:\n\n${actual}` : '';
+    fails(`The ${expected.name ? `"${expected.name}" ` : ''}validation function is expected to return "true".${caught}`);
   }
 }
 
@@ -128,9 +129,13 @@ function checkFields(actual, expected, message, operator, fails) {
   const keys = Object.keys(expected);
   if (expected instanceof Error) keys.push('name', 'message');
   else if (keys.length === 0) throw invalidValue('error', expected, 'may not be an empty object');
-  const holds = (key) => (typeof actual[key] === 'string' && isRegExp(expected[key]) ? expected[key].exec(actual[key]) !== null : key in actual && isDeepStrictEqual(actual[key], expected[key]));
+  const holds = (key) => {
+    if (typeof actual[key] === 'string' && isRegExp(expected[key])) return expected[key].exec(actual[key]) !== null;
+    return key in actual && isDeepStrictEqual(actual[key], expected[key]);
+  };
   if (keys.every(holds)) return;
-  const part = (value) => Object.fromEntries(keys.filter((key) => key in value).map((key) => [key, isRegExp(expected[key]) && typeof actual[key] === 'string' && expected[key].exec(actual[key]) !== null ? expected[key] : value[key]]));
+  const shownOf = (value, key) => (isRegExp(expected[key]) && holds(key) ? expected[key] : value[key]);
+  const part = (value) => Object.fromEntries(keys.filter((key) => key in value).map((key) => [key, shownOf(value, key)]));
   if (message !== undefined) fails(undefined);
   const error = new AssertionError({ actual: part(actual), expected: part(expected), operator: 'deepStrictEqual' });
   Object.assign(error, { actual, expected, operator });
@@ -171,7 +176,8 @@ async function rejectionOf(work) {
   if (typeof work === 'function') {
     promise = work();
     if (typeof promise?.then !== 'function') {
-      throw coded(TypeError, 'ERR_INVALID_RETURN_VALUE', `Expected instance of Promise to be returned from the "promiseFn" function but got ${promise === undefined || promise === null ? promise : typeof promise === 'object' ? `an instance of ${promise.constructor?.name}` : `type ${typeof promise}`}.`);
+      const got = typeof promise === 'object' && promise !== null ? `an instance of ${promise.constructor?.name}` : `type ${typeof promise}`;
+      throw coded(TypeError, 'ERR_INVALID_RETURN_VALUE', `Expected instance of Promise to be returned from the "promiseFn" function but got ${got}.`);
     }
   } else if (typeof promise?.then !== 'function') throw invalidType('promiseFn', ['function', 'Promise'], work);
   try {

@@ -81,9 +81,8 @@ proto.emit = function emit(type, ...values) {
 
 function warn(emitter, type, list) {
   list.warned = true;
-  const warning = new Error(`Possible EventEmitter memory leak detected. ${list.length} ${String(type)} listeners added to ${emitter.constructor?.name ?? 'an emitter'}. MaxListeners is ${emitter.getMaxListeners()}. Use emitter.setMaxListeners() to increase limit`);
-  warning.name = 'MaxListenersExceededWarning';
-  console.warn(String(warning));
+  const name = emitter.constructor?.name ?? 'an emitter';
+  console.warn(`MaxListenersExceededWarning: expected at most ${emitter.getMaxListeners()} listeners of ${String(type)} on ${name}, got ${list.length}; setMaxListeners raises the limit`);
 }
 
 function add(emitter, type, listener, isFirst) {

@@ -30,27 +30,29 @@ let isOurs = false;
 /** Whether the promise that is made is of no interest. */
 let isAside = false;
 
-/** What the engine tells of a promise: it is made, it is fulfilled, or its thenable is asked before and after. */
+const [MADE, ASKED, ANSWERED, FULFILLED] = [0, 1, 2, 3];
+
+/** What the engine tells of a promise: it was made or fulfilled, or its thenable is about to be asked or was. */
 function told(what, promise, parent) {
   switch (what) {
-    case 'init':
+    case MADE:
       if (isAside) return;
       if (parent === undefined) made.set(promise, context.current);
       else if (context.current !== undefined) derived.set(promise, context.current);
       return;
-    case 'resolve':
+    case FULFILLED:
       if (!made.has(promise)) return;
       queue(entry(made.get(promise)));
       made.delete(promise);
       return;
-    case 'before': {
+    case ASKED: {
       const frame = made.get(promise) ?? derived.get(promise);
       context.current = frame;
       // For one that rejects at once: of that the engine tells nothing.
       queue(entry(frame));
       return;
     }
-    case 'after':
+    case ANSWERED:
       leave();
   }
 }

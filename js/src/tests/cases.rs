@@ -165,11 +165,31 @@ fn values_come_back_as_they_were_put_or_are_refused() {
 }
 
 #[test]
+fn a_stream_is_one_before_code_has_named_streams() {
+    const FIRST: &str = r#"
+      async fetch(request) {
+        const source = new Blob(['streamed']).stream();
+        const isPlain = new URL(request.url).pathname === '/plain';
+        return new Response(isPlain ? source : source.pipeThrough(new CompressionStream('gzip')).pipeThrough(new DecompressionStream('gzip')));
+      }
+    "#;
+    run(async {
+        for path in ["plain", "coded"] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let server = server(bundle(folder.path(), FIRST).app()).await;
+            assert_eq!(server.get(&format!("/do/Thing/a/{path}")).await.text(), "streamed");
+        }
+    });
+}
+
+#[test]
 fn the_same_events_have_the_same_outcome_each_time() {
     const CHANCE: &str = r#"
-      fetch() {
+      async fetch() {
         this.ctx.storage.kv.put('last', crypto.randomUUID());
-        return Response.json([Date.now(), new Date().toISOString(), performance.now(), Math.random(), crypto.randomUUID(), [...crypto.getRandomValues(new Uint8Array(4))], this.ctx.id.toString()]);
+        const { publicKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-521' }, true, ['sign', 'verify']);
+        const key = await crypto.subtle.exportKey('jwk', publicKey);
+        return Response.json([Date.now(), new Date().toISOString(), performance.now(), Math.random(), crypto.randomUUID(), [...crypto.getRandomValues(new Uint8Array(4))], this.ctx.id.toString(), key.x]);
       }
     "#;
     let once = || {

@@ -23,6 +23,12 @@ const ABUSES: &str = r#"
       case '/gigabyte': return new Response('x'.repeat(1e9));
       case '/hoard': { const all = []; for (;;) all.push(new Uint8Array(1 << 20)); }
       case '/texts': { const all = []; for (;;) all.push(String(Math.random()).repeat(1 << 16)); }
+      case '/bomb': {
+        const through = async (bytes, coder) => new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(coder)).arrayBuffer());
+        const small = await through(new Uint8Array(1 << 21), new CompressionStream('gzip'));
+        const all = [];
+        for (;;) all.push(await through(small, new DecompressionStream('gzip')));
+      }
       case '/eval': return new Response(String(eval('1 + 1')));
       case '/function': return new Response(String(new Function('return 1')()));
       case '/constructor': return new Response(String((async () => {}).constructor('return 1')));
@@ -97,7 +103,7 @@ fn what_takes_too_long_or_too_much_ends_alone() {
         assert_eq!(server.post("/do/Thing/a/spaces").await.text(), "100002");
         let other = tempfile::tempdir().expect("a folder");
         let server = abused(other.path(), 25_000).await;
-        let greedy = ["hoard", "texts", "gigabyte"];
+        let greedy = ["hoard", "texts", "gigabyte", "bomb"];
         all_end(&server, &greedy, (500, &["MEMORY_LIMIT"])).await;
         // More than a slice may begin.
         all_end(&server, &["bodies"], (500, &["UNCAUGHT_EXCEPTION"])).await;

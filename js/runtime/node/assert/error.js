@@ -1,7 +1,10 @@
 // What a failed assertion throws.
 import { inspect } from 'dotdo:node/util/inspect';
 
-const shown = (value) => inspect(value, { compact: false, customInspect: false, depth: 1000, maxArrayLength: Infinity, showHidden: false, showProxy: false, sorted: true, getters: true, breakLength: Infinity });
+const shown = (value) => inspect(value, {
+  compact: false, customInspect: false, depth: 1000, maxArrayLength: Infinity, showHidden: false, showProxy: false, sorted: true, getters: true,
+  breakLength: Infinity,
+});
 
 const HEADS = {
   deepStrictEqual: 'Expected values to be strictly deep-equal:',
