@@ -2,6 +2,7 @@
 //! kill, and what clients and code might try.
 
 mod bindings;
+mod assets;
 mod fetching;
 mod npm;
 mod sockets;
