@@ -1,6 +1,7 @@
 //! Bundles on a server in process, whose clock stands still.
 
 mod cases;
+mod contexts;
 mod limits;
 mod slices;
 mod sockets;
