@@ -96,7 +96,7 @@ impl Engine {
         // Only what follows contexts needs to know of promises, and each would cost all others time.
         let tracks_promises = Cell::new(parts.source.mentions(CONTEXTS));
         if tracks_promises.get() {
-            track_promises(&runtime, &bridge);
+            track_promises(&runtime, &bridge, &deadline);
         }
         deadline.begin(LOAD_TIME_MAX);
         let loading = Loading { context: &context, modules: &resolving };
@@ -129,7 +129,7 @@ impl Engine {
     /// Why the engine has ended.
     pub(crate) fn run(&self, event: &str, body: Option<Vec<u8>>) -> Result<Vec<Effect>, Fault> {
         if !self.tracks_promises.get() && self.bridge.tracking().is_some() {
-            track_promises(&self.runtime, &self.bridge);
+            track_promises(&self.runtime, &self.bridge, &self.deadline);
             self.tracks_promises.set(true);
         }
         self.deadline.begin(self.time_max);
@@ -157,7 +157,7 @@ impl Engine {
 
     /// Runs what promises are waiting for, to the end.
     fn finish(&self) -> Result<(), Fault> {
-        drain(&self.runtime).map_err(|text| self.fault(text))?;
+        drain(&self.runtime, &self.deadline).map_err(|text| self.fault(text))?;
         if self.deadline.has_passed() || self.deadline.is_over.get() {
             return Err(Fault::Time);
         }
@@ -188,9 +188,12 @@ pub(crate) fn is_out_of_memory(message: &str) -> bool {
 ///
 /// # Errors
 ///
-/// An exception that no promise takes.
-fn drain(runtime: &Runtime) -> Result<(), String> {
+/// An exception that no promise takes, or that the time is over.
+fn drain(runtime: &Runtime, deadline: &Deadline) -> Result<(), String> {
     loop {
+        if deadline.is_over.get() {
+            return Err("the time is over".to_owned());
+        }
         match runtime.execute_pending_job() {
             Ok(true) => {}
             Ok(false) => return Ok(()),
@@ -239,10 +242,14 @@ fn track_rejections(runtime: &Runtime, rejection: &Rc<RefCell<Option<Entry>>>) {
 const CONTEXTS: &str = "async_hooks";
 
 /// Tells `runtime/node/tracking.js` of promises, once it has asked for that.
-fn track_promises(runtime: &Runtime, bridge: &Rc<Bridge>) {
-    let bridge = bridge.clone();
+fn track_promises(runtime: &Runtime, bridge: &Rc<Bridge>, deadline: &Rc<Deadline>) {
+    let (bridge, deadline) = (bridge.clone(), deadline.clone());
     runtime.set_promise_hook(Some(Box::new(
         move |ctx: Ctx<'_>, kind: PromiseHookType, promise: Value<'_>, parent: Value<'_>| {
+            // The end of an event's time must be an exception of its code, not of this.
+            if deadline.is_over.get() {
+                return;
+            }
             let Some(tracking) = bridge.tracking() else { return };
             let what = match kind {
                 PromiseHookType::Init => 0,
@@ -250,7 +257,7 @@ fn track_promises(runtime: &Runtime, bridge: &Rc<Bridge>) {
                 PromiseHookType::After => 2,
                 PromiseHookType::Resolve => 3,
             };
-            // It keeps notes, and fails only when memory or time is over, of which others tell.
+            // It keeps notes, and fails only when memory or time is over.
             let told =
                 tracking.restore(&ctx).and_then(|tell| tell.call::<_, ()>((what, promise, parent)));
             if told.is_err() {

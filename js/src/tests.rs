@@ -2,6 +2,7 @@
 
 mod bindings;
 mod cases;
+mod contexts;
 mod limits;
 mod slices;
 mod sockets;

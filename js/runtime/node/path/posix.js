@@ -2,7 +2,6 @@
 import { checkString } from 'dotdo:node/errors';
 import { extensionAt, formatted, lastName, matches, normalized } from 'dotdo:node/path/parts';
 import win32 from 'node:path/win32';
-import { builtin } from 'dotdo:lazy';
 
 const isSlash = (letter) => letter === '/';
 
@@ -12,7 +11,8 @@ export const delimiter = ':';
 export function resolve(...paths) {
   let [whole, at] = ['', paths.length - 1];
   for (; at >= -1 && !whole.startsWith('/'); at--) {
-    const path = at >= 0 ? paths[at] : builtin('node:process').cwd();
+    // On Cloudflare, nothing is relative to process.cwd().
+    const path = at >= 0 ? paths[at] : '/';
     checkString(path, `paths[${at}]`);
     if (path !== '') whole = whole === '' ? path : `${path}/${whole}`;
   }

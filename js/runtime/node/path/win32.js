@@ -1,7 +1,6 @@
 // The module `node:path/win32`.
 import { checkString } from 'dotdo:node/errors';
 import { extensionAt, formatted, lastName, matches, normalized } from 'dotdo:node/path/parts';
-import { builtin } from 'dotdo:lazy';
 
 const isSlash = (letter) => letter === '/' || letter === '\\';
 
@@ -24,7 +23,7 @@ function rootOf(path) {
 export function resolve(...paths) {
   let [device, tail, isAbsolute] = ['', '', false];
   for (let at = paths.length - 1; at >= -1; at--) {
-    const path = at >= 0 ? paths[at] : device === '' ? builtin('node:process').cwd() : `${device}\\`;
+    const path = at >= 0 ? paths[at] : `${device}\\`;
     checkString(path, `paths[${at}]`);
     if (path === '') continue;
     const root = rootOf(path);

@@ -770,7 +770,7 @@ const pathCases = {
     return paths.map((one) => [one, path.normalize(one), path.dirname(one), path.basename(one), path.extname(one), path.isAbsolute(one), path.parse(one)]);
   },
   path_joins() {
-    return [path.join('a', '..', 'b'), path.join('/a', '/b'), path.join('', ''), path.join('a/', './b', '..'), path.join('..', 'a'), path.resolve('/a', 'b', '../c'), path.resolve('/a', '/b'), path.resolve('/'), path.relative('/a/b/c', '/a/d'), path.relative('/a', '/a'), path.relative('/a/b', '/a/b/c/d'), path.relative('/', '/x'), path.basename('/a/b.html', '.html'), path.basename('a.html', 'a.html'), path.basename('/a/b/', 'b'), path.format({ dir: '/a', base: 'b.c' }), path.format({ root: '/', name: 'n', ext: 'x' }), path.format({}), path.sep, path.delimiter, path.posix === path, nameOf(() => path.join('a', 5))];
+    return [path.join('a', '..', 'b'), path.join('/a', '/b'), path.join('', ''), path.join('a/', './b', '..'), path.join('..', 'a'), path.resolve('/a', 'b', '../c'), path.resolve('/a', '/b'), path.resolve('/'), path.resolve('a'), path.resolve(), path.win32.resolve('a'), path.relative('', '/x'), path.relative('/a/b/c', '/a/d'), path.relative('/a', '/a'), path.relative('/a/b', '/a/b/c/d'), path.relative('/', '/x'), path.basename('/a/b.html', '.html'), path.basename('a.html', 'a.html'), path.basename('/a/b/', 'b'), path.format({ dir: '/a', base: 'b.c' }), path.format({ root: '/', name: 'n', ext: 'x' }), path.format({}), path.sep, path.delimiter, path.posix === path, nameOf(() => path.join('a', 5))];
   },
   path_win32() {
     const paths = ['', '.', '\\', 'C:', 'C:\\', 'C:a', 'C:/a/../b', 'a\\b/c', '\\\\server\\share', '\\\\server\\share\\x\\..', '..\\a', 'c:\\x\\y.z', '\\a\\b', 'a\\', '/x'];
