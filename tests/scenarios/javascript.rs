@@ -340,11 +340,7 @@ async fn a_bundle_that_can_not_run_says_why_and_does_not_start() {
     let file = written(folder.path(), "worker.js", "import { Hono } from 'hono';");
     let log = serving(folder.path(), &file).try_start().await.err().expect("it does not start");
     assert!(log.contains("worker.js imports \"hono\", which is not in the bundle"), "{log}");
-    written(
-        folder.path(),
-        "wrangler.toml",
-        "main = 'worker.js'\n[[hyperdrive]]\nbinding = 'DB'\n",
-    );
+    written(folder.path(), "wrangler.toml", "main = 'worker.js'\n[[hyperdrive]]\nbinding = 'DB'\n");
     let log =
         serving(folder.path(), folder.path()).try_start().await.err().expect("it does not start");
     assert!(log.contains("dotdo does not have hyperdrive yet"), "{log}");

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use dotdo_core::{
     App, Body, Caller, Context, DurableObject, Error, ErrorKind, Request, Response, Result, Scope,
 };
 use futures_util::future::{join, join_all};
 use http::StatusCode;
+use tokio::sync::watch;
 use tower::{Service, service_fn};
 
 use super::*;
@@ -115,6 +117,36 @@ async fn a_gateway_answers_in_the_place_of_the_routes_to_objects_with_its_caller
     assert!(status == 403 && text.contains("MISSING_SCOPE"), "{status} {text}");
     let health = http::Request::get("/health").header("host", "localhost").body(Body::empty());
     assert_eq!(send(&service, health.expect("a request")).await.0, 200);
+    handle.shutdown().await;
+}
+
+/// Begins at the second try, and tells how often it was tried.
+#[derive(Default)]
+struct Beginner(watch::Sender<u64>);
+
+impl Gateway for Arc<Beginner> {
+    async fn fetch(&self, request: Request, objects: GatewayObjects) -> Result<Response> {
+        OneCounter.fetch(request, objects).await
+    }
+
+    async fn begin(&self, objects: GatewayObjects) -> Result<()> {
+        let tries = *self.0.borrow() + 1;
+        if tries > 1 {
+            let post = http::Request::post("/").body(Body::empty())?;
+            objects.fetch("Counter", "one", post).await?.into_body().text().await?;
+        }
+        self.0.send_replace(tries);
+        if tries > 1 { Ok(()) } else { Err(Error::conflict("not yet")) }
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_begins_without_a_request_and_again_until_it_has() {
+    let beginner = Arc::new(Beginner::default());
+    let serve = serve("memory://").gateway(beginner.clone());
+    let (service, handle) = serve.into_service().await.expect("memory");
+    beginner.0.subscribe().wait_for(|tries| *tries == 2).await.expect("it begins");
+    assert_eq!(send(&service, request("/")).await, (200, "/ 2".to_owned()));
     handle.shutdown().await;
 }
 
