@@ -219,8 +219,8 @@ async fn route(request: Request) -> Result<Response, Infallible> {
 }
 
 /// Whether the task that was left behind has found its request over.
-static LATE: std::sync::LazyLock<tokio::sync::watch::Sender<bool>> =
-    std::sync::LazyLock::new(|| tokio::sync::watch::Sender::new(false));
+static LATE: std::sync::LazyLock<watch::Sender<bool>> =
+    std::sync::LazyLock::new(|| watch::Sender::new(false));
 
 fn count_again(ctx: &mut Context) -> Result<u64> {
     count(ctx)
