@@ -37,7 +37,7 @@ impl<O: Objects> Edge<O> {
         self.check_site(&head, context)?;
         if tick::is_tick(&head) {
             let secrets = self.tick_secrets.as_ref();
-            return Box::pin(tick::tick(self, &head, secrets)).await;
+            return Box::pin(tick::tick(self.tick(), &head, secrets)).await;
         }
         let home = &self.settings.home;
         let identified = identify(&self.authentication, home, &mut head, &mut context.line).await;

@@ -5,7 +5,6 @@ use dotdo_core::{Error, Response, Result, names_object, no_object};
 use http::{Method, request};
 
 use super::json::json;
-use super::{Edge, Objects};
 use crate::auth::Tokens;
 
 /// Where a platform's timer sends its requests.
@@ -16,15 +15,15 @@ pub(super) fn is_tick(head: &request::Parts) -> bool {
     head.uri.path() == PATH && !names_object(&head.headers)
 }
 
-/// Has the objects of `edge` look at what is due, and answers when that is done. Without a secret in the settings
+/// Has `looking` look at what is due, and answers when that is done. Without a secret in the settings
 /// there is no such route.
 ///
 /// # Errors
 ///
 /// `NotFound` without a secret, and for other methods than GET and POST; `Unauthenticated` for
 /// another secret; those of the store and of the gateway.
-pub(super) async fn tick<O: Objects>(
-    edge: &Edge<O>,
+pub(super) async fn tick(
+    looking: impl Future<Output = Result<()>>,
     head: &request::Parts,
     secrets: Option<&Tokens>,
 ) -> Result<Response> {
@@ -34,6 +33,6 @@ pub(super) async fn tick<O: Objects>(
         return Err(Error::not_found(text).with_code("NO_OBJECT"));
     }
     secrets.check(&head.headers)?;
-    edge.tick().await?;
+    looking.await?;
     Ok(json(serde_json::json!({ "status": "ok" })))
 }

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use dotdo_core::{
     App, Body, Caller, Context, DurableObject, Error, ErrorKind, Request, Response, Result, Scope,
 };
 use futures_util::future::{join, join_all};
 use http::StatusCode;
+use tokio::sync::watch;
 use tower::{Service, service_fn};
 
 use super::*;
@@ -118,6 +120,36 @@ async fn a_gateway_answers_in_the_place_of_the_routes_to_objects_with_its_caller
     handle.shutdown().await;
 }
 
+/// Begins at the second try, and tells how often it was tried.
+#[derive(Default)]
+struct Beginner(watch::Sender<u64>);
+
+impl Gateway for Arc<Beginner> {
+    async fn fetch(&self, request: Request, objects: GatewayObjects) -> Result<Response> {
+        OneCounter.fetch(request, objects).await
+    }
+
+    async fn begin(&self, objects: GatewayObjects) -> Result<()> {
+        let tries = *self.0.borrow() + 1;
+        if tries > 1 {
+            let post = http::Request::post("/").body(Body::empty())?;
+            objects.fetch("Counter", "one", post).await?.into_body().text().await?;
+        }
+        self.0.send_replace(tries);
+        if tries > 1 { Ok(()) } else { Err(Error::conflict("not yet")) }
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_begins_without_a_request_and_again_until_it_has() {
+    let beginner = Arc::new(Beginner::default());
+    let serve = serve("memory://").gateway(beginner.clone());
+    let (service, handle) = serve.into_service().await.expect("memory");
+    beginner.0.subscribe().wait_for(|tries| *tries == 2).await.expect("it begins");
+    assert_eq!(send(&service, request("/")).await, (200, "/ 2".to_owned()));
+    handle.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_service_that_anybody_could_use_does_not_start() {
     let app = App::new().class("Counter", || Counter);
@@ -187,8 +219,8 @@ async fn route(request: Request) -> Result<Response, Infallible> {
 }
 
 /// Whether the task that was left behind has found its request over.
-static LATE: std::sync::LazyLock<tokio::sync::watch::Sender<bool>> =
-    std::sync::LazyLock::new(|| tokio::sync::watch::Sender::new(false));
+static LATE: std::sync::LazyLock<watch::Sender<bool>> =
+    std::sync::LazyLock::new(|| watch::Sender::new(false));
 
 fn count_again(ctx: &mut Context) -> Result<u64> {
     count(ctx)

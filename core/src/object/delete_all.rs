@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::object::context::Context;
 use crate::object::sql::Sql;
-use crate::sqlite::{Database, is_reserved};
+use crate::sqlite::{Database, Mode, is_reserved};
 
 /// What is dropped, in this order: what depends on tables, tables that have tables of their own, and
 /// all others.
@@ -79,12 +79,24 @@ impl Context {
 ///
 /// Errors of the database.
 pub(crate) fn has_nothing(database: &mut Database) -> Result<bool> {
+    database.begin(Mode::ReadOnly)?;
+    let has_nothing = is_empty(database);
+    database.rollback();
+    has_nothing
+}
+
+fn is_empty(database: &mut Database) -> Result<bool> {
     let tables = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')";
     let names: Vec<String> = own(database, tables)?.rows()?;
     for name in names {
-        let is_waiting = WAITING.contains(&name.as_str())
-            && own(database, &format!("SELECT EXISTS (SELECT 1 FROM {name})"))?.one::<u64>()? > 0;
-        if is_waiting || is_state(&name) {
+        let has_rows = if WAITING.contains(&name.as_str()) || STATE.contains(&name.as_str()) {
+            let query = format!("SELECT EXISTS (SELECT 1 FROM {name})");
+            own(database, &query)?.one::<u64>()? > 0
+        } else {
+            // A table of the class is something, also without rows.
+            is_state(&name)
+        };
+        if has_rows {
             return Ok(false);
         }
     }

@@ -13,7 +13,7 @@ const METADATA_BYTES_MAX = 2048;
 const PARTS_MAX = 10_000;
 
 /** Maximum size of a value, or a part of one, in bytes: what a realm's memory allows. */
-const VALUE_BYTES_MAX = 48 << 20;
+const VALUE_BYTES_MAX = 32 << 20;
 
 /** How often an object is looked for that is replaced while it is read. */
 const TRIES = 5;

@@ -55,6 +55,13 @@ async fn rung(server: &TestServer, begin_ms: i64) -> Vec<(String, i64)> {
     rung.into_iter().map(|(cron, at)| (cron, (at - begin_ms) / 60_000)).collect()
 }
 
+/// The objects of a class that there are.
+async fn ids(server: &TestServer, class: &str) -> Vec<String> {
+    let listed: Value = server.get(&format!("/objects?class={class}")).await.ok().json();
+    let items = listed["items"].as_array().cloned().unwrap_or_default();
+    items.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
+}
+
 async fn arm(server: &TestServer, cron: &str) {
     let id = cron.replace(' ', "%20").replace('/', "%2F");
     server.post(&format!("/do/dotdo_cron/{id}/arm")).await.ok();
@@ -123,11 +130,7 @@ fn a_cron_that_fails_waits_for_its_next_time_and_one_that_was_removed_ends() {
             server.advance(24 * 60 * MINUTE).await;
         }
         assert_eq!(rung(&server, 0).await.len(), 3);
-        let gone = server.post("/do/dotdo_cron/0%2012%20*%20*%20*/arm").await.ok();
-        assert_eq!(gone.status(), 200);
-        let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'runs'";
-        let left: Vec<i64> = server.rows("dotdo_cron", "0 12 * * *", tables).await;
-        assert_eq!(left, [0]);
+        assert_eq!(ids(&server, "dotdo_cron").await, [""; 0]);
     });
 }
 
@@ -185,14 +188,13 @@ fn what_is_large_is_in_objects_of_its_own_which_end_with_it() {
             server.advance(11 * MINUTE).await;
         }
         assert_eq!(stored(&server, "dotdo_kv_value", "KV/large").await, [1]);
-        let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'rows'";
-        assert_eq!(server.rows::<i64>("dotdo_kv_value", "KV/brief", there).await, [0]);
+        assert_eq!(ids(&server, "dotdo_kv_value").await, ["KV/large"]);
         assert_eq!(ask(&server, "/delete").await, json!([null, null, null, null, 0]));
         for _ in 0..3 {
             server.advance(11 * MINUTE).await;
         }
-        for (class, id) in [("dotdo_kv_value", "KV/large"), ("dotdo_r2_value", "files/large")] {
-            assert_eq!(server.rows::<i64>(class, id, there).await, [0], "{class}/{id}");
+        for class in ["dotdo_kv_value", "dotdo_r2_value"] {
+            assert_eq!(ids(&server, class).await, [""; 0], "{class}");
         }
         assert_eq!(ask(&server, "/put").await, json!([10_000, 5000, 1, 20_000, 3]), "anew");
     });
@@ -298,4 +300,49 @@ fn a_configuration_that_the_worker_does_not_fit_is_refused() {
         let refused = refused.unwrap_or_else(|| panic!("{config} is refused"));
         assert!(refused.contains(why), "{config}: {refused}");
     }
+}
+
+const QUEUE: &str = r#"
+import { DurableObject } from 'cloudflare:workers';
+export class Thing extends DurableObject {
+  async fetch() {
+    await this.env.QUEUE.sendBatch(['a', 'loop', 'b', 'never', 'c'].map((body) => ({ body })));
+    return new Response('sent');
+  }
+}
+export default {
+  fetch() {},
+  async queue(batch) {
+    for (const { body } of batch.messages) {
+      while (body === 'loop' && batch.queue === 'work') {}
+      if (body === 'never' && batch.queue === 'work') await new Promise(() => {});
+    }
+    if (batch.queue === 'dead') throw new Error('nobody reads it');
+  },
+};
+"#;
+
+#[test]
+fn a_message_that_ends_its_handler_each_time_keeps_no_other_one() {
+    run(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let queues = config(json!({
+            "queues": {
+                "producers": [{ "binding": "QUEUE", "queue": "work" }],
+                "consumers": [{ "queue": "work", "max_retries": 1, "dead_letter_queue": "dead" }],
+            },
+            "limits": { "cpu_ms": 200 },
+        }));
+        let app = open(folder.path(), QUEUE, &queues).expect("the bundle is loaded");
+        let server = TestServer::start(app).await;
+        server.get("/do/Thing/a/").await.ok();
+        for _ in 0..60 {
+            server.advance(Duration::from_secs(20)).await;
+        }
+        let left = "SELECT count(*) FROM messages";
+        assert_eq!(server.rows::<i64>("dotdo_queue", "work", left).await, [0]);
+        let dead = "SELECT body FROM messages ORDER BY body";
+        let letters: Vec<String> = server.rows("dotdo_queue", "dead", dead).await;
+        assert_eq!(letters, ["\"loop\"", "\"never\""]);
+    });
 }
