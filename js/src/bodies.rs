@@ -18,10 +18,11 @@ use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use tokio::sync::{Notify, mpsc};
 
-use crate::calls::failed;
-use crate::event::{Answer, BodyChange, OfBody, Outcome};
+use crate::event::{Answer, BodyChange, Failed, OfBody, Outcome};
 use crate::limits::{BODY_WHOLE_BYTES_MAX, PIECE_BYTES_MAX, QUEUED_BYTES_MAX, UNREAD_MAX};
-use crate::realms::Ended;
+
+/// How an event has ended, and the body of its response.
+pub(crate) type Ended = (Outcome, Body);
 
 /// The body of a response from outside.
 pub(crate) enum Arrived {
@@ -84,7 +85,7 @@ impl Bodies {
             OfBody::Gone(number) => self.outlets.gone(number).await,
             OfBody::Piece(number) => match self.inlets.read(number).await {
                 Ok(piece) => return (answer, piece),
-                Err(error) => answer.error = Some(failed(&error)),
+                Err(error) => answer.error = Some(Failed::of(&error)),
             },
         }
         (answer, None)

@@ -2,7 +2,7 @@
 
 use dotdo::engine::{Handshake, SocketConnection};
 use dotdo::service::GatewayObjects;
-use dotdo::{Error, ErrorKind, RemoteObject, Request, Response, Result};
+use dotdo::{Error, RemoteObject, Request, Response, Result};
 
 use crate::bodies::Arrived;
 use crate::event::{Answer, Call, Failed, Head};
@@ -41,7 +41,7 @@ impl Way {
         let mut called = match self.answer(call).await {
             Ok(called) => called,
             Err(error) => Called {
-                answer: Answer { error: Some(failed(&error)), ..Answer::default() },
+                answer: Answer { error: Some(Failed::of(&error)), ..Answer::default() },
                 error: Some(error),
                 ..Called::default()
             },
@@ -107,17 +107,4 @@ async fn answered(response: Response, is_method: bool) -> Result<Called> {
     wire::strip(&mut parts.headers);
     answer.headers = texts(&parts.headers);
     Ok(Called { answer, body: Some(Arrived::of(body).await?), ..Called::default() })
-}
-
-/// An error of ours as the caller sees it.
-pub(crate) fn failed(error: &Error) -> Failed {
-    let retryable =
-        matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Fenced);
-    Failed {
-        name: "Error".to_owned(),
-        message: error.message().to_owned(),
-        code: Some(error.code().to_owned()),
-        retryable,
-        ..Failed::default()
-    }
 }

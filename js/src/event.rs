@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fetching::Fetch;
+use dotdo::{Error, ErrorKind};
 
 /// An event: what the dispatcher in `runtime/main.js` takes.
 #[derive(Debug, Serialize)]
@@ -119,6 +119,21 @@ pub(crate) struct Failed {
     pub(crate) known: Option<u64>,
 }
 
+impl Failed {
+    /// An error of ours as code sees it.
+    pub(crate) fn of(error: &Error) -> Self {
+        let retryable =
+            matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Fenced);
+        Self {
+            name: "Error".to_owned(),
+            message: error.message().to_owned(),
+            code: Some(error.code().to_owned()),
+            retryable,
+            ..Self::default()
+        }
+    }
+}
+
 /// What comes of an event, besides changes.
 #[derive(Debug)]
 pub(crate) enum Effect {
@@ -177,6 +192,18 @@ pub(crate) enum OfBody {
     Room(u64),
     /// Its client is gone.
     Gone(u64),
+}
+
+/// A request to another server.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Fetch {
+    #[serde(flatten)]
+    pub(crate) head: Head,
+    /// Whether redirects are followed.
+    pub(crate) follows: bool,
+    /// The body, which does not come as JSON.
+    #[serde(skip)]
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 /// How an event has ended.

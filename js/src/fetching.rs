@@ -12,25 +12,12 @@ use http_body_util::BodyExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
-use serde::Deserialize;
 use url::Host;
 
 use crate::bodies::Arrived;
-use crate::event::{Answer, Failed, Head};
+use crate::event::{Answer, Failed, Fetch};
 use crate::limits::{FETCH_CONNECT_MAX, FETCH_TIME_MAX, REDIRECTS_MAX};
 use crate::wire;
-
-/// A request to another server.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Fetch {
-    #[serde(flatten)]
-    pub(crate) head: Head,
-    /// Whether redirects are followed.
-    pub(crate) follows: bool,
-    /// The body, which does not come as JSON.
-    #[serde(skip)]
-    pub(crate) body: Option<Vec<u8>>,
-}
 
 /// Sends requests to other servers.
 pub(crate) struct Fetcher {

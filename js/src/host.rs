@@ -30,8 +30,7 @@ use rquickjs::{ArrayBuffer, Ctx, Exception, Object, Persistent, Result};
 use tokio::sync::oneshot;
 
 use crate::engine::is_out_of_memory;
-use crate::event::{Call, Effect, Failed, Fault, Operation, Outcome, Work as Undertaking};
-use crate::fetching::Fetch;
+use crate::event::{Call, Effect, Failed, Fault, Fetch, Operation, Outcome, Work as Undertaking};
 use crate::limits::{BEGUN_BYTES_MAX, BEGUN_MAX, LOGGED_BYTES_MAX};
 use crate::modules;
 use crate::source::Source;

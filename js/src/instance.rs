@@ -8,9 +8,10 @@ use std::sync::Arc;
 use dotdo::sockets::WebSocket;
 use dotdo::{Context, Error, ObjectId};
 
+use crate::bodies::Ended;
 use crate::event::{Effect, Event, Failed, Fault, Operation, What};
 use crate::realm::{Realm, Whose};
-use crate::realms::{Ended, Realms};
+use crate::realms::Realms;
 use crate::under_way::{UnderWay, Waiting};
 
 /// What comes with an event.

@@ -193,9 +193,11 @@ fn of_node(name: &str) -> Option<&'static str> {
     OURS.iter().map(|(ours, _)| *ours).find(is_it)
 }
 
-/// The names of Node's modules that are here, without their beginning.
+/// The names of Node's modules that are here, in their order and without their beginning.
 pub(crate) fn names_of_node() -> Vec<&'static str> {
-    OURS.iter().filter_map(|(ours, _)| ours.strip_prefix(NODE)).collect()
+    let mut names: Vec<_> = OURS.iter().filter_map(|(ours, _)| ours.strip_prefix(NODE)).collect();
+    names.sort_unstable();
+    names
 }
 
 /// What to do without a module of Node.

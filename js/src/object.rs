@@ -10,10 +10,11 @@ use dotdo::{
     Result, Turns,
 };
 
+use crate::bodies::Ended;
 use crate::event::{AlarmAbout, Operation, Outcome, What};
 use crate::host::sockets::about;
 use crate::instance::{Given, Instance, Ran, Stopped, Turned, log};
-use crate::realms::{Ended, Realms, lock_at_once};
+use crate::realms::{Realms, lock_at_once};
 use crate::under_way::Answered;
 use crate::wire::{self, Incoming, UNCAUGHT};
 

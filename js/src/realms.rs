@@ -11,22 +11,18 @@ use std::sync::mpsc;
 
 use dotdo::engine::Random;
 use dotdo::engine::sync::Mutex;
-use dotdo::{Body, Error, ErrorKind, ObjectId, Result};
+use dotdo::{Error, ErrorKind, ObjectId, Result};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::assets::Assets;
-use crate::bodies::Arrived;
-use crate::calls::failed;
+use crate::bodies::{Arrived, Ended};
 use crate::engine::Parts;
-use crate::event::{Answer, Fault, Head, Outcome};
+use crate::event::{Answer, Failed, Fault, Head};
 use crate::fetching::Fetcher;
 use crate::limits::{REALMS_MAX, RESUMING_MAX};
 use crate::machine::Machine;
 use crate::realm::Realm;
 use crate::wire;
-
-/// How an event has ended, and the body of its response.
-pub(crate) type Ended = (Outcome, Body);
 
 /// All realms of a bundle.
 pub(crate) struct Realms {
@@ -111,7 +107,7 @@ impl Realms {
             Ok::<_, Error>((answer, Some(Arrived::of(body).await?)))
         };
         read.await.unwrap_or_else(|error| {
-            (Answer { call: id, error: Some(failed(&error)), ..Answer::default() }, None)
+            (Answer { call: id, error: Some(Failed::of(&error)), ..Answer::default() }, None)
         })
     }
 

@@ -15,12 +15,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::bodies::Bodies;
+use crate::bodies::{Bodies, Ended};
 use crate::calls::{Called, Way};
 use crate::event::{Operation, What, Work};
 use crate::limits::{CALLS_AT_ONCE, REST_TIME_MAX, RESUME_PAUSE, RESUME_TRIES};
 use crate::object::JsObject;
-use crate::realms::{Ended, Realms};
+use crate::realms::Realms;
 
 /// What an object in memory has under way.
 pub(crate) struct UnderWay {

@@ -17,11 +17,11 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::bodies::Bodies;
+use crate::bodies::{Bodies, Ended};
 use crate::calls::{Called, Way};
 use crate::event::{Answer, Effect, Event, Failed, Fault, Head, Operation, What, Work};
 use crate::limits::{CALLS_AT_ONCE, REST_TIME_MAX};
-use crate::realms::{Ended, Realms};
+use crate::realms::Realms;
 use crate::wire::{self, UNCAUGHT};
 
 /// The worker of a bundle.

@@ -1,8 +1,8 @@
 //! Bundles in JavaScript through the front door: the document's example, Cloudflare's answers, a
 //! kill, and what clients and code might try.
 
-mod bindings;
 mod assets;
+mod bindings;
 mod fetching;
 mod npm;
 mod sockets;

@@ -59,7 +59,7 @@ pub(crate) fn next_time(cron: &str, after_ms: i64) -> Result<Option<i64>> {
     next_cron_time(cron, after_ms, Weekdays::FromZero)
 }
 
-/// The numbers of weekdays in a cron expression.
+/// The numbers of weekdays in a cron expression. [`next_cron_time`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weekdays {
     /// Sunday is 0, and 7: those of cron. Seconds may be in front.

@@ -52,7 +52,8 @@ fn what_is_not_here_is_refused_by_its_name() {
             r#"{"main": "a.js", "hyperdrive": [{"binding": "DB"}], "ai": {"binding": "AI"}}"#,
             "ai, hyperdrive",
         ),
-        (r#"{"main": "a.js", "env": {"staging": {"vars": {"A": "b"}}}}"#, "does not have env"),
+        (r#"{"main": "a.js", "ai": {"binding": "AI"}}"#, "does not have ai"),
+        (r#"{"main": "a.js", "assets": {"directory": "none"}}"#, "assets: "),
         (r#"{"main": "a.js", "triggers": {"crons": ["no cron"]}}"#, "a cron expression"),
         (
             r#"{"main": "a.js", "migrations": [{"tag": "v2", "renamed_classes": [{"from": "A", "to": "B"}]}]}"#,
