@@ -202,8 +202,11 @@ export class DurableObjectNamespace {
 /** The files in front of the worker. */
 class Assets {
   async fetch(input, init) {
-    const { url, method, headers } = new Request(input, init);
-    return answerOf((id) => host.asset(id, JSON.stringify({ url, method, headers: [...headers] })));
+    const { url, method, headers, redirect } = new Request(input, init);
+    const ask = (url) => answerOf((id) => host.asset(id, JSON.stringify({ url, method, headers: [...headers] })));
+    const response = await ask(url);
+    // A page has one other path at most.
+    return response.status === 307 && redirect === 'follow' ? ask(new URL(response.headers.get('location'), url).href) : response;
   }
 
   get [Symbol.toStringTag]() {
