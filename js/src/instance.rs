@@ -24,7 +24,7 @@ pub(crate) struct Given {
 
 /// What has come of an event in its first slice.
 pub(crate) enum Turned {
-    Ended(Ended),
+    Ended(Box<Ended>),
     /// It awaits what others do.
     Waits(Waiting),
 }
@@ -91,7 +91,7 @@ impl Instance {
         let what = What::Make { class, instance, object, named };
         let Ran { turned, begun } = self.run(realm, ctx, what, Given::default())?;
         let failed = match turned {
-            Turned::Ended((outcome, _)) => outcome.error,
+            Turned::Ended(ended) => ended.0.error,
             Turned::Waits(_) => None,
         };
         failed.map_or(Ok(begun), |failed| Err(Stopped::Object(reset(ctx.id(), &failed))))
@@ -129,7 +129,7 @@ impl Instance {
                 Effect::Settled { event: settled, outcome, body } => {
                     let ended = under_way.bodies.ended(outcome, body);
                     if settled == event {
-                        own = Some(ended);
+                        own = Some(Box::new(ended));
                     } else if ends {
                         // It is of no change of this slice, which is rolled back.
                         place.settle(settled, ended);

@@ -143,7 +143,7 @@ impl JsObject {
         let object = ctx.turns();
         self.begin(ctx, begun, &object)?;
         match turned {
-            Turned::Ended((outcome, _)) => outcome.error.iter().for_each(|failed| log(ctx.id(), failed)),
+            Turned::Ended(ended) => ended.0.error.iter().for_each(|failed| log(ctx.id(), failed)),
             Turned::Waits(waiting) => ctx.wait_until(async move {
                 match waiting.end(&object).await {
                     Ok((outcome, _)) => outcome.error.iter().for_each(|failed| log(object.id(), failed)),
@@ -207,14 +207,14 @@ impl DurableObject for JsObject {
             Turned::Ended(ended) if ended.0.stream.is_none() => {
                 let object = ctx.turns();
                 self.begin(ctx, begun, &object)?;
-                response_to(ctx.id(), ended, asked)
+                response_to(ctx.id(), *ended, asked)
             }
             // What comes of it in later turns is not waited for in this one.
             Turned::Ended(ended) => {
                 let object = ctx.turns();
                 self.begin(ctx, begun, &object)?;
                 let id = ctx.id().clone();
-                ctx.leave_turn(|_: Turns<Self>| async move { response_to(&id, ended, asked) })
+                ctx.leave_turn(|_: Turns<Self>| async move { response_to(&id, *ended, asked) })
             }
             Turned::Waits(waiting) => {
                 let mut handle = None;
@@ -246,8 +246,8 @@ impl DurableObject for JsObject {
             }
         };
         match turned {
-            Turned::Ended((outcome, _)) => {
-                outcome_of(ctx.id(), outcome)?;
+            Turned::Ended(ended) => {
+                outcome_of(ctx.id(), ended.0)?;
                 let object = ctx.turns();
                 self.begin(ctx, begun, &object)
             }

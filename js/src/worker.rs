@@ -17,7 +17,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::bodies::{Bodies, Ended};
+use crate::bodies::{Arrived, Bodies, Ended};
 use crate::calls::{Called, Way};
 use crate::event::{Answer, Effect, Event, Failed, Fault, Head, Operation, What, Work};
 use crate::limits::{CALLS_AT_ONCE, REST_TIME_MAX};
@@ -64,7 +64,6 @@ type UnderWay = Pin<Box<dyn Future<Output = Option<Came>> + Send>>;
 /// The end of an operation.
 enum Came {
     Called(Box<Called>),
-    Waited(Answer, Option<Vec<u8>>),
     Rang(u64),
 }
 
@@ -176,9 +175,6 @@ impl Visit {
     async fn take(&mut self, came: Came) -> Result<Option<Ended>> {
         let called = match came {
             Came::Called(called) => called,
-            Came::Waited(answer, piece) => {
-                return self.enter(What::Answer { instance: None, answer }, piece).await;
-            }
             Came::Rang(operation) => {
                 return self.enter(What::Timer { instance: None, operation }, None).await;
             }
@@ -277,7 +273,8 @@ impl Visit {
                     }
                     Work::Body(waits) => {
                         let (answer, piece) = bodies.wait(id, waits).await;
-                        Came::Waited(answer, piece)
+                        let body = piece.map(Arrived::Whole);
+                        Came::Called(Box::new(Called { answer, body, ..Called::default() }))
                     }
                     Work::Timer(duration) => {
                         clock.sleep(duration).await;

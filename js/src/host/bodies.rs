@@ -8,8 +8,11 @@ use rquickjs::{Ctx, Object, Result};
 use super::{Bridge, bytes_of, id};
 use crate::event::{BodyChange, Effect, OfBody, Operation, Work};
 
+/// What is waited for at the body with a number.
+type Wait = fn(u64) -> OfBody;
+
 pub(super) fn install<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result<()> {
-    let waits: [(&str, fn(u64) -> OfBody); 3] =
+    let waits: [(&str, Wait); 3] =
         [("piece", OfBody::Piece), ("room", OfBody::Room), ("gone", OfBody::Gone)];
     for (name, of) in waits {
         let function = bridge.clone();
