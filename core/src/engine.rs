@@ -90,7 +90,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The handler's error, and the kinds of [`ErrorKind`] about the store, the owner and the
+    /// The handler's error, and the kinds of [`ErrorKind`](crate::ErrorKind) about the store, the owner and the
     /// limits. Except for `Unknown`, an error means that the request was rolled back. `Forbidden`
     /// when the [`Caller`] in the request's extensions is of another tenant than the object.
     pub async fn fetch(
