@@ -90,9 +90,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The handler's error, and the kinds of [`ErrorKind`](crate::ErrorKind) about the store, the owner and the
-    /// limits. Except for `Unknown`, an error means that the request was rolled back. `Forbidden`
-    /// when the [`Caller`] in the request's extensions is of another tenant than the object.
+    /// The handler's error, and the kinds of [`ErrorKind`](crate::ErrorKind) about the store, the
+    /// owner and the limits. Except for `Unknown`, an error means that the request was rolled back;
+    /// `Forbidden` that the [`Caller`] in its extensions is of another tenant than the object.
     pub async fn fetch(
         &self,
         object: &ObjectId,
