@@ -284,15 +284,16 @@ impl Host for Inner {
         at: Option<At>,
         mut request: Request,
     ) -> Result<Response> {
+        // Futures that few requests need are on the heap here and below: each layer moves the
+        // future of the next, with room for all that it may await.
         if request.extensions_mut().remove::<Handshake>().is_some() {
-            // Its future is larger than that of other requests.
             return Box::pin(self.open_socket(object, at, request)).await;
         }
         // The request's memory is charged until its response is complete.
         let _account = request.extensions().get::<Account>().cloned();
         let request = self.admit(object, request).await?;
         if let Some(at) = at {
-            return fetch_as_of(self.runtime(), object, at, request).await;
+            return Box::pin(fetch_as_of(self.runtime(), object, at, request)).await;
         }
         let mut routing = Routing::of(request);
         let activation = self.activations.get(object)?;

@@ -191,9 +191,8 @@ impl<O: Objects> Edge<O> {
                 self.finish(outcome, context)
             }
             Some(Ok(arrival)) => {
-                self.answer_peer(&arrival, http::Request::from_parts(head, body), context)
-                    .instrument(span)
-                    .await
+                let request = http::Request::from_parts(head, body);
+                Box::pin(self.answer_peer(&arrival, request, context)).instrument(span).await
             }
             Some(Err(refusal)) => self.finish(Err(refusal), context),
         }

@@ -63,6 +63,15 @@ impl Activation {
         if self.sound(held)?.is_some() {
             return Ok(false);
         }
+        Box::pin(self.bring_into_memory(held, origin)).await?;
+        Ok(true)
+    }
+
+    async fn bring_into_memory(
+        self: &Arc<Self>,
+        held: &mut TurnState,
+        origin: Origin,
+    ) -> Result<()> {
         // What is on its way must be decided before the log is read: the state would lack it.
         let quiet = self.quiet().await;
         let _place = self.runtime.restores.acquire(self.log.object.tenant()).await;
@@ -78,8 +87,7 @@ impl Activation {
         if restored.leftovers {
             self.sweep_deleted_behind(restored.claim.as_ref());
         }
-        self.install(held, NewMemory { quiet, restored, room })?;
-        Ok(true)
+        self.install(held, NewMemory { quiet, restored, room })
     }
 
     /// Makes sure that the memory is the newest state, or that a lease keeps others from changing
@@ -95,7 +103,7 @@ impl Activation {
         if !self.pipeline().is_idle(self.runtime.clock.as_ref()) {
             return Ok(false);
         }
-        match self.catch_up(held).await? {
+        match Box::pin(self.catch_up(held)).await? {
             Caught::Current | Caught::Moved => Ok(true),
             Caught::Gone => self.ensure_resident(held, origin).await,
         }

@@ -46,7 +46,7 @@ impl Activation {
                 Ownership::Leased => {
                     self.serve_leased(routing).await.unwrap_or_else(Outcome::undone)
                 }
-                Ownership::PerRequest => self.serve_per_request(routing).await,
+                Ownership::PerRequest => Box::pin(self.serve_per_request(routing)).await,
             };
             match outcome {
                 Outcome::Answered(answer) => {
@@ -57,7 +57,7 @@ impl Activation {
                     answer.background.into_iter().for_each(|work| background.spawn(work));
                     return self.complete(answer.response).await;
                 }
-                Outcome::Undone(undone) => routing.retry(self, undone).await?,
+                Outcome::Undone(undone) => Box::pin(routing.retry(self, undone)).await?,
             }
             if let Some(answer) = routing.forward(self).await {
                 return answer;
@@ -81,7 +81,7 @@ impl Activation {
             Some(sequence)
                 if self.runtime.settings.checkpoint.mode == CheckpointMode::EveryRequest =>
             {
-                Some(self.cover(sequence))
+                Some(Box::pin(self.cover(sequence)))
             }
             _ => None,
         };

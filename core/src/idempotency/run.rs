@@ -77,7 +77,7 @@ pub(crate) async fn answer_once(
         });
     }
     if let Some(about_alarm) = extensions.remove::<AlarmRequest>() {
-        let mut response = answer_alarm(activation, resident, &about_alarm).await?;
+        let mut response = Box::pin(answer_alarm(activation, resident, &about_alarm)).await?;
         if resident.context.request.sent {
             activation.mark(&mut response);
         }
@@ -93,15 +93,15 @@ pub(crate) async fn answer_once(
             let tenant = activation.log.object.tenant();
             outbox_request.run(&mut resident.context.database, tenant)
         })?,
-        (None, Some(delivery), _) => take(runtime, resident, request, delivery).await?,
+        (None, Some(delivery), _) => Box::pin(take(runtime, resident, request, delivery)).await?,
         (None, None, Some(keyed)) if keyed.is_attempt() => {
-            attempt(runtime, resident, request, &keyed).await?
+            Box::pin(attempt(runtime, resident, request, &keyed)).await?
         }
-        (None, None, Some(keyed)) => recall(runtime, resident, request, &keyed).await?,
+        (None, None, Some(keyed)) => Box::pin(recall(runtime, resident, request, &keyed)).await?,
         (None, None, None) => run_handler(runtime, resident, request).await?,
     };
     if resident.context.request.touched_alarm {
-        settle(activation, resident).await?;
+        Box::pin(settle(activation, resident)).await?;
     }
     if resident.context.request.sent {
         activation.mark(&mut response);
