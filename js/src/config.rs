@@ -182,8 +182,15 @@ impl Config {
 ///
 /// # Errors
 ///
-/// `Invalid` when a folder has none.
+/// `Invalid` when there is nothing, or a folder has none.
 pub(crate) fn file_at(path: &Path) -> Result<Option<PathBuf>> {
+    if let Err(cause) = path.metadata() {
+        return Err(Error::invalid(format!(
+            "expected a worker (.js, .mjs), its configuration ({}), or a folder that has one, at {}: {cause}",
+            NAMES.join(", "),
+            path.display()
+        )));
+    }
     if path.is_dir() {
         let found = file_in(path);
         return found.map(Some).ok_or_else(|| {

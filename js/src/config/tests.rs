@@ -77,6 +77,17 @@ fn what_is_not_here_is_refused_by_its_name() {
 }
 
 #[test]
+fn what_is_not_there_is_named_with_what_is_accepted() {
+    let folder = written(&[]);
+    for name in ["nothing.jsonc", "nothing.js", "nothing"] {
+        let path = folder.path().join(name);
+        let refused = Config::find(&path, None).expect_err(name).message().to_owned();
+        let path = path.display().to_string();
+        assert!(refused.contains(&path) && refused.contains("wrangler.toml"), "{refused}");
+    }
+}
+
+#[test]
 fn secrets_come_from_the_environment_unless_they_are_here() {
     let text =
         r#"{ "main": "worker.js", "secrets": { "required": ["HERE", "THERE", "NOWHERE"] } }"#;
