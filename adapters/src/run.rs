@@ -377,6 +377,7 @@ async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<
     check_administration(&found.config)?;
     // A platform with a port of its own sends single requests there.
     found.config.server.sockets.are_held = found.platform.port().is_none();
+    found.config.server.sockets.compression = found.config.edge.compression.clone();
     let plan = Plan::new(&found.config, address)?;
     found.config.server.peers = plan.acceptor();
     let program = Program::start(app, &found, plan).await?;

@@ -58,7 +58,7 @@ pub use readers::{Catalog, Reader};
 pub use redis::Redis;
 pub use seaweed::{GivenKeys, Seaweed, ShortKeys};
 pub use server::{Server, Setup};
-pub use socket::{Incoming, Socket};
+pub use socket::{Incoming, Socket, compressed_echoes};
 pub use sqld::{Sqld, libsql};
 pub use tools::Tool;
 pub use vercel::{DEPLOYED as DEPLOYED_ON_VERCEL, Vercel};

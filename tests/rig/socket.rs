@@ -1,4 +1,6 @@
-//! A client of WebSockets.
+//! Clients of WebSockets.
+
+use std::process::Command;
 
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderValue, Request};
@@ -7,6 +9,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::tools::{Tool, run};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rig/tools/compressing.py");
 
 /// A WebSocket from the side of its client.
 pub struct Socket {
@@ -111,6 +117,19 @@ impl Socket {
         let _ = self.stream.close(frame).await;
         while let Some(Ok(_)) = self.stream.next().await {}
     }
+}
+
+/// Sends messages of all sizes to `urls`, which begin with `ws://` and send each message back, with
+/// all parameters of compression (RFC 7692), by a client that other people wrote. Returns how many
+/// came back, and how many of them were compressed.
+///
+/// # Panics
+///
+/// When the client fails, with what it says.
+pub fn compressed_echoes(urls: &[String]) -> (u64, u64) {
+    let mut command = Command::new(Tool::WebSockets.program("python"));
+    let told = run(command.arg(SCRIPT).args(urls), "WebSockets that compress");
+    serde_json::from_str(&told).expect("the script writes two numbers")
 }
 
 fn code(frame: Option<CloseFrame>) -> u16 {

@@ -20,6 +20,8 @@ pub enum Tool {
     Readers,
     /// Helm's engine, and the schemas of Kubernetes.
     Helm,
+    /// websockets: a client of WebSockets that compresses.
+    WebSockets,
     /// The parsers of Prometheus' text format and of its queries.
     Prometheus,
 }
@@ -32,6 +34,7 @@ impl Tool {
             Self::CargoLambda => ("cargo-lambda", include_str!("tools/cargo-lambda.txt")),
             Self::Readers => ("readers", include_str!("tools/readers.txt")),
             Self::Helm => ("helm", include_str!("tools/helm.txt")),
+            Self::WebSockets => ("websockets", include_str!("tools/websockets.txt")),
             Self::Prometheus => ("prometheus", include_str!("tools/prometheus.txt")),
         }
     }

@@ -72,6 +72,7 @@ pub use self::client::ClientAddress;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::client::fuzz;
 pub(crate) use self::client::{TrustedProxies, is_proxy};
+pub(crate) use self::compress::CompressionSettings;
 pub(crate) use self::connection::{ClientConnection, CountsTenants};
 use self::cors::Cors;
 pub(crate) use self::cors::{is_header, is_method, is_origin};
@@ -99,7 +100,7 @@ use self::settings::Access;
 pub(crate) use self::settings::{AdministrationRoutes, EdgeSettings, Reach};
 use self::tail::Tail;
 #[cfg(test)]
-pub(crate) use self::{compress::CompressionSettings, cors::CorsSettings, rate::RateSettings};
+pub(crate) use self::{cors::CorsSettings, rate::RateSettings};
 use crate::auth::{Authentication, Tokens};
 use crate::cluster::peers::ForwardedRequests;
 

@@ -44,7 +44,7 @@ pub(super) fn look<B>(
     }
     match refusal(request) {
         Some(refusal) => Err(Box::new(refusal)),
-        None if sockets.are_held => Upgrading::of(request).transpose().map_err(Box::new),
+        None if sockets.are_held => Upgrading::of(request, sockets).transpose().map_err(Box::new),
         None => Ok(None),
     }
 }

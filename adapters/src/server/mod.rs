@@ -287,6 +287,7 @@ impl<F: Front> Connection<F> {
         let (front, of) = (Arc::clone(&self.front), connection.clone());
         let line = Line {
             connection,
+            deflate: upgrading.deflate,
             settings: self.settings.sockets.clone(),
             write_stall: self.settings.write_stall,
             stop,

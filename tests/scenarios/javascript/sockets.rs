@@ -1,8 +1,10 @@
 //! WebSockets of bundles: what workerd answers, and what a kill leaves.
 
-use dotdo_tests::{Incoming, Socket};
+use dotdo_tests::{Incoming, Socket, compressed_echoes};
 
 use super::*;
+use crate::forward::SECRET;
+use crate::world::ENDLESS_LEASE_MS;
 
 /// What clients do with the room of `sockets.js`, and what workerd answers, step by step.
 const CONVERSATION: &str = include_str!("sockets.json");
@@ -140,4 +142,36 @@ async fn sockets_of_a_bundle_go_through_its_worker_and_a_kill_loses_nothing_that
     assert_eq!(ada.text().await, "ada 3 again");
     let said = text(&http, server.url("/lobby")).await;
     assert_eq!(said, (StatusCode::OK, r#"["hello","world","again"]"#.to_owned()));
+}
+
+const ECHO: &str = r#"
+import { DurableObject } from 'cloudflare:workers';
+export class Echo extends DurableObject {
+  fetch() {
+    const [client, server] = Object.values(new WebSocketPair());
+    this.ctx.acceptWebSocket(server);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+  webSocketMessage(socket, message) {
+    socket.send(message);
+  }
+}
+export default {
+  fetch: (request, env) => env.ECHO.getByName('one').fetch(request),
+};
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_by_others_compresses_at_the_owner_and_at_another_server() {
+    let folder = scratch();
+    let setup = serving(folder.path(), &written(folder.path(), "worker.js", ECHO))
+        .env("DOTDO_COMPRESSION_ENABLED", "true")
+        .env("DOTDO_PEER_SECRET", SECRET)
+        .env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
+    let servers = [setup.start().await, setup.start().await];
+    let urls = servers.each_ref().map(|server| server.url("/").replacen("http", "ws", 1));
+    let echoes = move || compressed_echoes(&urls);
+    let (echoed, compressed) = tokio::task::spawn_blocking(echoes).await.expect("no panic");
+    // Each server is offered 31 times; 7 of 11 sizes are large enough, and a third is noise.
+    assert_eq!((echoed, compressed), (2 * 31 * 33, 2 * 31 * 7 * 2));
 }

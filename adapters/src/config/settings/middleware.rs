@@ -164,14 +164,15 @@ pub(super) static MIDDLEWARE: &[Setting] = &[
     Setting::new(
         "compression.enabled",
         Kind::Switch(|config| &mut config.edge.compression.is_on),
-        "Compress text, JSON and XML with gzip or zstd for clients that accept it. Leave it off if \
-         responses combine secrets with text that a stranger can choose: their length would reveal \
+        "Compress text, JSON and XML with gzip or zstd for clients that accept it, and messages on \
+         WebSockets (permessage-deflate) for those that offer it. Leave it off if responses or \
+         messages combine secrets with text that a stranger can choose: their length would reveal \
          the secret.",
     ),
     Setting::new(
         "compression.min_bytes",
         number!(" of bytes", 0..=1 << 30, edge.compression.bytes_min),
-        "Minimum size of a response to compress. Streams are always compressed, and flushed chunk by \
-         chunk.",
+        "Minimum size of a response or a message to compress. Streams are always compressed, and \
+         flushed chunk by chunk.",
     ),
 ];

@@ -1,5 +1,6 @@
 //! WebSockets through a real port: handshakes, limits, and what becomes of connections.
 
+mod compressed;
 mod conformance;
 mod frames;
 

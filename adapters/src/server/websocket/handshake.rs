@@ -10,13 +10,18 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use sha1::{Digest as _, Sha1};
 
+use super::deflate::Deflate;
+use super::talk::SocketSettings;
 use crate::edge::refusal as refuse;
 
 /// A subprotocol with this prefix is the client's bearer token: pages in a browser can't send
 /// `Authorization`.
 const BEARER: &str = "dotdo.bearer.";
+
+/// What a server adds to a client's key, to prove that it knows the protocol (RFC 6455, section 1.3).
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The version of the protocol.
 const VERSION: HeaderValue = HeaderValue::from_static("13");
@@ -28,6 +33,8 @@ pub(crate) struct Upgrading {
     accept: HeaderValue,
     /// The subprotocols that the client offers.
     offered: Vec<String>,
+    /// How messages are compressed, if the client offers that and the server does it.
+    pub(in crate::server) deflate: Option<Deflate>,
     /// Whether it has offered its token with them, so that it expects one to be chosen.
     has_token: bool,
 }
@@ -39,7 +46,10 @@ impl Upgrading {
     /// # Errors
     ///
     /// The response to a handshake that is wrong.
-    pub(crate) fn of<B>(request: &mut Request<B>) -> Option<Result<Self, Response>> {
+    pub(crate) fn of<B>(
+        request: &mut Request<B>,
+        settings: &SocketSettings,
+    ) -> Option<Result<Self, Response>> {
         let headers = request.headers();
         let is_one = request.version() == Version::HTTP_11
             && request.method() == Method::GET
@@ -63,14 +73,15 @@ impl Upgrading {
             let text = "expected one Sec-WebSocket-Key of 16 bytes in base64";
             return Some(Err(refused(text)));
         };
-        let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()))
-            .expect("base64 is legal in a header");
+        let accept = Sha1::new().chain_update(key.as_bytes()).chain_update(GUID).finalize();
+        let accept = STANDARD.encode(accept).parse().expect("base64 is legal in a header");
+        let deflate = settings.compression.is_on.then(|| Deflate::accept(headers)).flatten();
         let (offered, token) = protocols(headers);
         let has_token = token.is_some();
         take_token(request.headers_mut(), &offered, token);
         let connection = hyper::upgrade::on(&mut *request);
         request.extensions_mut().insert(Handshake);
-        Some(Ok(Self { connection, accept, offered, has_token }))
+        Some(Ok(Self { connection, accept, offered, deflate, has_token }))
     }
 
     /// Makes `response` the one that ends the handshake.
@@ -82,6 +93,9 @@ impl Upgrading {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept.clone());
+        if let Some(deflate) = self.deflate {
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, deflate.header());
+        }
         // A client must refuse one that it has not offered.
         let chosen = headers.remove(SEC_WEBSOCKET_PROTOCOL);
         let chosen = chosen.filter(|chosen| self.offered.iter().any(|offer| chosen == offer));
@@ -153,7 +167,9 @@ mod tests {
     }
 
     fn completed(request: &mut Request<()>, chosen: Option<&'static str>) -> HeaderMap {
-        let upgrading = Upgrading::of(request).expect("a handshake").expect("a good one");
+        let settings = SocketSettings::default();
+        let upgrading = Upgrading::of(request, &settings).expect("a handshake");
+        let upgrading = upgrading.expect("a good one");
         let mut response = Response::default();
         if let Some(chosen) = chosen {
             let chosen = HeaderValue::from_static(chosen);
@@ -181,17 +197,20 @@ mod tests {
             ("sec-websocket-key", ""),
         ] {
             let mut request = handshake(&[(name, value)]);
-            let refused = Upgrading::of(&mut request).expect("a handshake");
+            let settings = SocketSettings::default();
+            let refused = Upgrading::of(&mut request, &settings).expect("a handshake");
             let status = refused.err().expect("a wrong one").status().as_u16();
             assert_eq!(status, if value == "8" { 426 } else { 400 }, "{name}: {value}");
             assert!(request.extensions().get::<Handshake>().is_none());
         }
         for (name, value) in [("upgrade", "h2c"), ("connection", "close")] {
-            assert!(Upgrading::of(&mut handshake(&[(name, value)])).is_none(), "{name}: {value}");
+            let mut request = handshake(&[(name, value)]);
+            let upgrading = Upgrading::of(&mut request, &SocketSettings::default());
+            assert!(upgrading.is_none(), "{name}: {value}");
         }
         let mut post = handshake(&[]);
         *post.method_mut() = Method::POST;
-        assert!(Upgrading::of(&mut post).is_none());
+        assert!(Upgrading::of(&mut post, &SocketSettings::default()).is_none());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! to the object one at a time and in order; nothing that a client does, or does not do, holds more
 //! than the limits say. Must not know: objects, routes, the bucket.
 
+mod deflate;
+mod frames;
 mod handshake;
 mod switch;
 mod talk;

@@ -1,25 +1,21 @@
 //! The messages on a WebSocket, from its handshake to its end.
 
+use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
 
 use dotdo_core::{SocketClose, SocketConnection, SocketEnd, SocketFrame, SocketMessage};
-use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::deflate::Deflate;
+use super::frames::{Failure, Frame, Frames, Incoming, Rules};
+use crate::edge::CompressionSettings;
 
 /// How long the other end may take to answer a close frame.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
-
-/// The read buffer of a connection, in bytes: most of them are idle.
-const READ_BUFFER_BYTES: usize = 2048;
 
 /// Limits of WebSockets.
 #[derive(Debug, Clone)]
@@ -28,6 +24,8 @@ pub(crate) struct SocketSettings {
     pub(crate) are_held: bool,
     /// Maximum size of a message from a client, in bytes.
     pub(crate) message_bytes_max: usize,
+    /// Whether messages are compressed for clients that offer it, and which.
+    pub(crate) compression: CompressionSettings,
     /// A connection from which nothing has come for so long is closed. A ping is sent after half of
     /// it.
     pub(crate) idle: Duration,
@@ -35,13 +33,20 @@ pub(crate) struct SocketSettings {
 
 impl Default for SocketSettings {
     fn default() -> Self {
-        Self { are_held: true, message_bytes_max: 1 << 20, idle: Duration::from_secs(60) }
+        Self {
+            are_held: true,
+            message_bytes_max: 1 << 20,
+            compression: CompressionSettings::default(),
+            idle: Duration::from_secs(60),
+        }
     }
 }
 
 /// What a connection needs of its server.
 pub(crate) struct Line<Q> {
     pub(crate) connection: SocketConnection,
+    /// How messages are compressed, if that was agreed on.
+    pub(crate) deflate: Option<Deflate>,
     pub(crate) settings: SocketSettings,
     /// Maximum time that a write makes no progress.
     pub(crate) write_stall: Duration,
@@ -58,7 +63,7 @@ type Handling = Pin<Box<dyn Future<Output = Result<(), SocketClose>> + Send>>;
 enum Next {
     Handled(Result<(), SocketClose>),
     Frame(SocketFrame),
-    Read(Option<Result<Message, Error>>),
+    Read(Result<Incoming, Failure>),
     MayHandle,
     Silent,
     TooOld,
@@ -66,7 +71,7 @@ enum Next {
 }
 
 struct Talk<I, Q> {
-    stream: WebSocketStream<I>,
+    frames: Frames<I>,
     line: Line<Q>,
     /// The message that is being handled.
     handling: Option<Handling>,
@@ -83,17 +88,16 @@ where
     I: AsyncRead + AsyncWrite + Unpin,
     Q: Fn() -> Option<Duration>,
 {
-    let bytes_max = Some(line.settings.message_bytes_max);
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(bytes_max)
-        .max_frame_size(bytes_max);
-    let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let rules = Rules {
+        bytes_max: line.settings.message_bytes_max,
+        deflate: line.deflate,
+        deflate_bytes_min: line.settings.compression.bytes_min,
+    };
+    let frames = Frames::new(io, rules);
     let (connection, now) = (line.connection.clone(), Instant::now());
     let too_old = now + connection.time_left();
     let mut talk =
-        Talk { stream, line, handling: None, waiting: None, heard: now, is_pinged: false, too_old };
+        Talk { frames, line, handling: None, waiting: None, heard: now, is_pinged: false, too_old };
     let end = talk.run().await;
     // What the client has sent before is handled before the object learns of the end.
     talk.handle_rest().await;
@@ -123,7 +127,7 @@ where
                 }
                 Next::Silent if !self.is_pinged => {
                     self.is_pinged = true;
-                    self.write([Message::Ping(Default::default())]).await
+                    self.write(Frame::ping()).await
                 }
                 Next::Silent => {
                     let text = "nothing has come from the client";
@@ -170,7 +174,7 @@ where
             }
             () = may_handle => Next::MayHandle,
             frame = self.line.connection.next() => Next::Frame(frame),
-            read = self.stream.next(), if may_read => Next::Read(read),
+            read = self.frames.next(), if may_read => Next::Read(read),
             // Whoever waits for its message is not silent.
             () = sleep_until(silent), if may_read => Next::Silent,
             () = sleep_until(self.too_old) => Next::TooOld,
@@ -179,23 +183,21 @@ where
     }
 
     /// Takes what has come from the client.
-    async fn read(&mut self, read: Option<Result<Message, Error>>) -> Option<SocketEnd> {
+    async fn read(&mut self, read: Result<Incoming, Failure>) -> Option<SocketEnd> {
         (self.heard, self.is_pinged) = (Instant::now(), false);
         let message = match read {
-            Some(Ok(Message::Text(text))) => SocketMessage::Text(text.as_str().to_owned()),
-            Some(Ok(Message::Binary(bytes))) => SocketMessage::Binary(bytes),
-            // tungstenite answers it with the next read or write.
-            Some(Ok(Message::Ping(_))) => return self.flush().await,
-            Some(Ok(Message::Pong(_) | Message::Frame(_))) => return None,
-            Some(Ok(Message::Close(frame))) => {
-                let _ = timeout(CLOSE_MAX, self.drain()).await;
-                return Some(SocketEnd { close: closed(frame), error: None });
+            Ok(Incoming::Message(message)) => message,
+            Ok(Incoming::Ping(payload)) => return self.write(Frame::pong(payload)).await,
+            Ok(Incoming::Pong) => return None,
+            Ok(Incoming::Close(close)) => {
+                let _ = timeout(CLOSE_MAX, self.send_close(&close)).await;
+                return Some(SocketEnd { close, error: None });
             }
-            Some(Err(error)) => return Some(self.fail(&error).await),
-            None => return Some(broken("the connection broke off")),
+            Err(Failure::Wrong(close)) => return Some(self.fail(close).await),
+            Err(Failure::Gone) => return Some(broken("the connection broke off")),
         };
         if let Some(answer) = self.line.connection.auto_response(&message) {
-            return self.write([encode(answer)]).await;
+            return self.write(Frame::from(answer)).await;
         }
         let now = Instant::now();
         let at = (self.line.quota)().map_or(now, |wait| now + wait);
@@ -225,14 +227,14 @@ where
 
     /// Sends a frame of the object, and those that wait behind it.
     async fn send(&mut self, frame: SocketFrame) -> Option<SocketEnd> {
-        let (mut messages, mut next, mut close) = (Vec::new(), Some(frame), None);
+        let (mut frames, mut next, mut close) = (VecDeque::new(), Some(frame), None);
         while let Some(frame) = next {
             match frame {
-                SocketFrame::Text(bytes) => match Utf8Bytes::try_from(bytes) {
-                    Ok(text) => messages.push(Message::Text(text)),
+                SocketFrame::Text(text) => match std::str::from_utf8(&text) {
+                    Ok(_) => frames.push_back(Frame::text(text)),
                     Err(_) => close = Some((SocketClose::new(1011, "a text is not UTF-8"), None)),
                 },
-                SocketFrame::Binary(bytes) => messages.push(Message::Binary(bytes)),
+                SocketFrame::Binary(bytes) => frames.push_back(Frame::binary(bytes)),
                 SocketFrame::Close(why) => close = Some((why, None)),
                 SocketFrame::Break(why) => {
                     let error = why.reason.clone();
@@ -242,7 +244,7 @@ where
             }
             next = if close.is_none() { self.line.connection.try_next() } else { None };
         }
-        if let Some(end) = self.write(messages).await {
+        if let Some(end) = self.write_all(frames).await {
             return Some(end);
         }
         match close {
@@ -251,76 +253,48 @@ where
         }
     }
 
-    async fn write(&mut self, messages: impl IntoIterator<Item = Message>) -> Option<SocketEnd> {
-        let stall = self.line.write_stall;
-        for message in messages {
-            match timeout(stall, self.stream.feed(message)).await {
+    async fn write(&mut self, frame: Frame) -> Option<SocketEnd> {
+        self.write_all(VecDeque::from([frame])).await
+    }
+
+    async fn write_all(&mut self, mut frames: VecDeque<Frame>) -> Option<SocketEnd> {
+        while !frames.is_empty() {
+            match timeout(self.line.write_stall, self.frames.send(&mut frames)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return Some(broken(&error.to_string())),
                 Err(_) => return Some(broken("the client does not read")),
             }
         }
-        self.flush().await
+        None
     }
 
-    async fn flush(&mut self) -> Option<SocketEnd> {
-        match timeout(self.line.write_stall, self.stream.flush()).await {
-            Ok(Ok(()) | Err(Error::ConnectionClosed)) => None,
-            Ok(Err(error)) => Some(broken(&error.to_string())),
-            Err(_) => Some(broken("the client does not read")),
-        }
+    async fn send_close(&mut self, close: &SocketClose) -> std::io::Result<()> {
+        self.frames.send(&mut VecDeque::from([Frame::close(close)])).await
     }
 
-    /// Closes the connection because of what the client has sent, or because it is gone.
-    async fn fail(&mut self, error: &Error) -> SocketEnd {
-        let code = match error {
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => {
-                return broken("the connection broke off");
-            }
-            Error::Utf8(_) => 1007,
-            Error::Capacity(CapacityError::MessageTooLong { .. }) => 1009,
-            Error::Protocol(_) => 1002,
-            _ => 1011,
+    /// Closes the connection because of what the client has sent, and reads nothing of it any more.
+    async fn fail(&mut self, close: SocketClose) -> SocketEnd {
+        let told = async {
+            self.send_close(&close).await?;
+            self.frames.shut_down().await
         };
-        let text = error.to_string();
-        self.close(SocketClose::new(code, &text), Some(text)).await
+        let _ = timeout(CLOSE_MAX, told).await;
+        let error = Some(close.reason.clone());
+        SocketEnd { close, error }
     }
 
     /// Closes the connection, and waits a moment for the client to do the same.
     async fn close(&mut self, close: SocketClose, error: Option<String>) -> SocketEnd {
-        let reason: Utf8Bytes = close.reason.as_str().into();
-        let frame = CloseFrame { code: CloseCode::from(close.code), reason };
         let answered = async {
-            self.stream.send(Message::Close(Some(frame))).await.ok()?;
-            self.drain().await
+            self.send_close(&close).await.ok()?;
+            loop {
+                if let Incoming::Close(answer) = self.frames.next().await.ok()? {
+                    return Some(answer);
+                }
+            }
         };
         let answer = timeout(CLOSE_MAX, answered).await.ok().flatten();
         SocketEnd { close: answer.unwrap_or(close), error }
-    }
-
-    /// Reads to the end, and returns what the client has closed it with.
-    async fn drain(&mut self) -> Option<SocketClose> {
-        let mut answer = None;
-        while let Some(Ok(message)) = self.stream.next().await {
-            if let Message::Close(frame) = message {
-                answer = Some(closed(frame));
-            }
-        }
-        answer
-    }
-}
-
-fn encode(message: SocketMessage) -> Message {
-    match message {
-        SocketMessage::Text(text) => Message::Text(text.into()),
-        SocketMessage::Binary(bytes) => Message::Binary(bytes),
-    }
-}
-
-fn closed(frame: Option<CloseFrame>) -> SocketClose {
-    match frame {
-        Some(frame) => SocketClose::new(frame.code.into(), frame.reason.as_str()),
-        None => SocketClose::new(1005, ""),
     }
 }
 

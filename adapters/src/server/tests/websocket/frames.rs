@@ -11,8 +11,10 @@ pub(super) const CLOSE: u8 = 8;
 pub(super) const PING: u8 = 9;
 pub(super) const PONG: u8 = 10;
 
-/// The bit that ends a message, and the reserved ones.
+/// The bit that ends a message.
 pub(super) const FIN: u8 = 0x80;
+/// The bit of a message that is compressed.
+pub(super) const RSV1: u8 = 0x40;
 
 /// A frame with this first byte, as a client sends it.
 pub(super) fn raw(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -102,11 +104,18 @@ impl Socket {
 
     /// The next frame; `None` at the end of the connection.
     pub(super) async fn frame(&mut self) -> Option<Frame> {
+        let (frame, is_compressed) = self.any_frame().await?;
+        assert!(!is_compressed, "a frame of {} is compressed", frame.opcode);
+        Some(frame)
+    }
+
+    /// The next frame, and whether it is compressed.
+    pub(super) async fn any_frame(&mut self) -> Option<(Frame, bool)> {
         let input = &mut self.client.input;
         let first = input.read_u8().await.ok()?;
         let length = input.read_u8().await.ok()?;
         assert_eq!(length & 0x80, 0, "a server masks nothing");
-        assert_eq!(first & 0xf0, FIN, "a server sends whole messages");
+        assert_eq!(first & 0xf0 & !RSV1, FIN, "a server sends whole messages");
         let length = match length {
             126 => u64::from(input.read_u16().await.ok()?),
             127 => input.read_u64().await.ok()?,
@@ -114,7 +123,7 @@ impl Socket {
         };
         let mut payload = vec![0; usize::try_from(length).expect("it fits")];
         input.read_exact(&mut payload).await.ok()?;
-        Some(Frame { opcode: first & 0xf, payload })
+        Some((Frame { opcode: first & 0xf, payload }, first & RSV1 != 0))
     }
 
     /// The text of the next frame.
