@@ -1,7 +1,7 @@
 // Bodies that are read or sent piece by piece: those of answers from outside, and those of responses
 // whose stream goes on after its slice.
 import { binary, host, view } from 'dotdo:host';
-import { answerOf, cancel, nextOperation, owner } from 'dotdo:operations';
+import { answerOf, cancel, nextOperation, owner, whenSliceEnds } from 'dotdo:operations';
 import { streams } from 'dotdo:lazy';
 
 /** How many bytes of a response may be on their way before its stream waits. */
@@ -27,10 +27,10 @@ export function streamFrom(number) {
 /** Streams of responses whose heads have not left. */
 const leaving = new Set();
 
-/** A slice has ended: what of a response's stream is not there yet comes in later ones. */
-export function leaveUnfinished() {
+// What of a response's stream is not there yet comes in later slices.
+whenSliceEnds.push(() => {
   for (const sending of leaving) sending.leave();
-}
+});
 
 /** What the end of an event says of its response's stream, and the bytes that are there. */
 export function send(stream) {

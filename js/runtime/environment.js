@@ -1,18 +1,15 @@
 // What a bundle is configured with (`env`), and the namespaces of its classes.
 import { binary, host, missing } from 'dotdo:host';
 import { errorOf } from 'dotdo:errors';
-import { orAborted } from 'dotdo:events';
-import { bindings } from 'dotdo:lazy';
+import { bindings, bodies, events, rpc, sockets } from 'dotdo:lazy';
 import { answerOf, cancel, takeWaiting } from 'dotdo:operations';
-import { Request, Response } from 'dotdo:web';
-import { streamFrom } from 'dotdo:bodies';
-import { decodeRpc, invoke, memberOf } from 'dotdo:rpc';
-import { inside } from 'dotdo:sockets';
+import { Request, Response, responseFrom } from 'dotdo:web';
+import { pairsOf } from 'dotdo:web/headers';
 
 export const env = {};
 
-/** The event that code runs for. */
-export const current = { waitUntil: null };
+/** The event that code runs for, and the object that it is of; the worker is none. */
+export const current = { waitUntil: null, object: undefined };
 
 export function waitUntilOfEvent(work) {
   if (current.waitUntil) current.waitUntil(work);
@@ -53,14 +50,14 @@ export function answered({ call, error, status, headers, text, socket, url, redi
   if (!waiting) return;
   if (error) waiting.reject(errorOf(error));
   else if (piece) waiting.resolve(body ?? null);
-  else if (text !== undefined) waiting.resolve(decodeRpc(text));
-  else if (socket !== undefined) waiting.resolve(new Response(null, { status, headers, webSocket: inside.answered(socket) }));
-  else waiting.resolve(responseOf({ status, headers, url, redirected }, streams ? streamFrom(call) : body));
+  else if (text !== undefined) waiting.resolve(rpc().decodeRpc(text));
+  else if (socket !== undefined) waiting.resolve(new Response(null, { status, headers, webSocket: sockets().inside.answered(socket) }));
+  else waiting.resolve(responseOf({ status, headers, url, redirected }, streams ? bodies().streamFrom(call) : body));
 }
 
 function responseOf({ status, headers, url, redirected }, body) {
   // Without text to decode, a body has no content type of its own.
-  const response = new Response(WITHOUT_BODY.includes(status) ? null : body, { status, headers });
+  const response = responseFrom(status, headers, body);
   if (url !== undefined) {
     Object.defineProperty(response, 'url', { value: url });
     Object.defineProperty(response, 'redirected', { value: redirected });
@@ -75,18 +72,17 @@ export async function fetch(input, init) {
   const body = request._isEmpty ? null : await request.bytes();
   const { url, method, redirect, signal } = request;
   signal.throwIfAborted();
-  const about = { url, method, headers: [...request.headers], follows: redirect === 'follow' };
+  const about = { url, method, headers: pairsOf(request.headers), follows: redirect === 'follow' };
   let operation;
   const begin = (id) => {
     operation = id;
     host.fetch(id, JSON.stringify(about), body === null ? undefined : binary(body));
   };
-  const response = await orAborted(signal, answerOf(begin), () => cancel(operation));
+  const response = await events().orAborted(signal, answerOf(begin), () => cancel(operation));
   if (redirect === 'error' && [301, 302, 303, 307, 308].includes(response.status)) throw new TypeError('Unexpected redirect; the request has redirect: "error".');
   return response;
 }
 
-const WITHOUT_BODY = [101, 204, 205, 304];
 class DurableObjectStub {
   #type;
   #id;
@@ -109,9 +105,10 @@ class DurableObjectStub {
   }
 
   async fetch(input, init) {
-    const request = new Request(input, init);
+    const isWhole = init === undefined && input instanceof Request && input._isEmpty;
+    const request = isWhole ? input : new Request(input, init);
     const body = request._isEmpty ? null : await request.bytes();
-    const about = { url: request.url, method: request.method, headers: [...request.headers] };
+    const about = { url: request.url, method: request.method, headers: pairsOf(request.headers) };
     return call(this.#about(about), body);
   }
 
@@ -150,7 +147,7 @@ function stubOf(type, id) {
       }
       // A stub is no promise.
       if (member === 'then') return undefined;
-      return memberOf((values) => invoke(about, { name: member }, values), () => invoke(about, { name: member, isField: true }, []));
+      return rpc().memberOf((values) => rpc().invoke(about, { name: member }, values), () => rpc().invoke(about, { name: member, isField: true }, []));
     },
   });
   stubs.set(stub, about);
@@ -187,7 +184,7 @@ export class DurableObjectNamespace {
   }
 
   getByName(name) {
-    return this.get(this.idFromName(name));
+    return stubOf(this.#type, this.idFromName(name));
   }
 
   jurisdiction() {
@@ -203,7 +200,7 @@ export class DurableObjectNamespace {
 class Assets {
   async fetch(input, init) {
     const { url, method, headers, redirect } = new Request(input, init);
-    const ask = (url) => answerOf((id) => host.asset(id, JSON.stringify({ url, method, headers: [...headers] })));
+    const ask = (url) => answerOf((id) => host.asset(id, JSON.stringify({ url, method, headers: pairsOf(headers) })));
     const response = await ask(url);
     // A page has one other path at most.
     return response.status === 307 && redirect === 'follow' ? ask(new URL(response.headers.get('location'), url).href) : response;

@@ -1,6 +1,6 @@
 // Events that code sends to itself, and signals to give up.
 import { host } from 'dotdo:host';
-import { setTimeout } from 'dotdo:timers';
+import { timers } from 'dotdo:lazy';
 
 const inside = Symbol('inside');
 
@@ -191,7 +191,7 @@ export class AbortSignal extends EventTarget {
 
   static timeout(ms) {
     const signal = new AbortSignal(inside);
-    setTimeout(() => signal[inside](new DOMException('The operation was aborted due to timeout', 'TimeoutError')), ms);
+    timers().setTimeout(() => signal[inside](new DOMException('The operation was aborted due to timeout', 'TimeoutError')), ms);
     return signal;
   }
 

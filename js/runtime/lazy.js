@@ -1,4 +1,4 @@
-// Modules that are evaluated when they are first needed: most bundles need none of them, and each
+// Modules that are evaluated when they are first needed: most bundles need few of them, and each
 // realm would begin later by their time.
 import { host } from 'dotdo:host';
 
@@ -20,8 +20,20 @@ export function builtin(name) {
 
 builtin.has = (name) => builtinModules.includes(String(name).replace(/^node:/, ''));
 
+export const bodies = () => load('dotdo:bodies');
+export const clones = () => load('dotdo:clone');
+export const cryptography = () => load('dotdo:web/crypto');
+export const events = () => load('dotdo:events');
+export const logs = () => load('dotdo:web/console');
+export const rpc = () => load('dotdo:rpc');
+export const sockets = () => load('dotdo:sockets');
 export const streams = () => load('dotdo:streams');
 export const subtle = () => load('dotdo:subtle');
+export const timers = () => load('dotdo:timers');
+
+const encodings = () => load('dotdo:web/encoding');
+const performances = () => load('dotdo:web/performance');
+const urls = () => load('dotdo:web/url');
 
 /** A module of streams: what is one is known by the module of all of them. */
 function loadStreams(module) {
@@ -43,6 +55,7 @@ const isOf = (module, name, value) => loaded.has(module) && value instanceof loa
 export const isStream = (value) => isOf('dotdo:streams', 'ReadableStream', value);
 export const isBlob = (value) => isOf('dotdo:forms', 'Blob', value);
 export const isForm = (value) => isOf('dotdo:forms', 'FormData', value);
+export const isParams = (value) => isOf('dotdo:web/url', 'URLSearchParams', value);
 
 const STREAMS = [
   'ByteLengthQueuingStrategy', 'CountQueuingStrategy', 'FixedLengthStream', 'IdentityTransformStream', 'ReadableByteStreamController',
@@ -51,8 +64,16 @@ const STREAMS = [
   'WritableStreamDefaultController', 'WritableStreamDefaultWriter',
 ];
 
+const EVENTS = ['AbortController', 'AbortSignal', 'CloseEvent', 'CustomEvent', 'ErrorEvent', 'Event', 'EventTarget', 'MessageEvent'];
+
+const TIMERS = ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate', 'scheduler'];
+
 /** Names in the globals, and where they are. */
 export const LAZY = new Map([
+  ...['URL', 'URLSearchParams'].map((name) => [name, urls]), ...['TextEncoder', 'TextDecoder'].map((name) => [name, encodings]),
+  ['console', logs], ['crypto', cryptography], ['performance', performances], ['structuredClone', clones],
+  ...['WebSocket', 'WebSocketPair', 'WebSocketRequestResponsePair'].map((name) => [name, sockets]),
+  ...EVENTS.map((name) => [name, events]), ...TIMERS.map((name) => [name, timers]),
   ...STREAMS.map((name) => [name, streams]), ...['Blob', 'File', 'FormData'].map((name) => [name, forms]), ['CryptoKey', subtle],
   ...['CompressionStream', 'DecompressionStream'].map((name) => [name, compression]),
   ...['MessageChannel', 'MessagePort'].map((name) => [name, messages]), ['URLPattern', patterns],

@@ -1,18 +1,16 @@
 // Where Rust enters: each event runs until nothing is left to do, and says how it ended.
 import { context } from 'dotdo:context';
 import { binary, host } from 'dotdo:host';
-import { install, Response } from 'dotdo:web';
+import { install } from 'dotdo:globals';
+import { Response } from 'dotdo:web';
+import { pairsOf } from 'dotdo:web/headers';
 import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
 import { answered, bind, bundle, configure, current, env, fetch } from 'dotdo:environment';
 import { described } from 'dotdo:errors';
 import { alarmOn, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
-import { enterSockets, inside } from 'dotdo:sockets';
-import { leaveUnfinished, send } from 'dotdo:bodies';
-import { bindings, isStream } from 'dotdo:lazy';
-import { enter } from 'dotdo:operations';
-import { enterReferences } from 'dotdo:rpc';
+import { bindings, bodies, isStream, sockets, timers } from 'dotdo:lazy';
+import { enter, whenSliceEnds } from 'dotdo:operations';
 import { endTransactions } from 'dotdo:storage';
-import { ring } from 'dotdo:timers';
 
 const { parse, stringify } = JSON;
 const HANDLERS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'test'];
@@ -37,18 +35,21 @@ export { configure, describe };
 /** Tells Rust how an event has ended, once `work` has. */
 function settle(event, work) {
   new Promise((resolve) => resolve(work())).then(
-    ([head, body]) => host.settle(event, stringify(head), body === null || body === undefined ? undefined : binary(body)),
+    ([head, body]) => {
+      if (typeof body === 'string') host.settle(event, stringify(head), undefined, body);
+      else host.settle(event, stringify(head), body === null || body === undefined ? undefined : binary(body));
+    },
     (error) => host.settle(event, stringify({ error: described(error) }), undefined),
   );
 }
 
 async function whole(response, what, event) {
   if (!(response instanceof Response)) throw new TypeError(`expected a Response from ${what}, got ${response === null ? 'null' : typeof response}`);
-  const head = { status: response.status, headers: [...response.headers] };
-  if (response.webSocket !== null) return [{ ...head, socket: inside.number(response.webSocket, event) }, null];
-  const body = response._take();
+  const head = { status: response.status, headers: pairsOf(response.headers) };
+  if (response.webSocket !== null) return [{ ...head, socket: sockets().inside.number(response.webSocket, event) }, null];
+  const body = response._send();
   if (!isStream(body)) return [head, body];
-  const [more, bytes] = await send(body);
+  const [more, bytes] = await bodies().send(body);
   return [{ ...head, ...more }, bytes];
 }
 
@@ -80,8 +81,7 @@ export function dispatch(text, body) {
   // A request to the worker has one number in all its events, and an object one in memory.
   enter(event.instance ?? event.event);
   current.waitUntil = null;
-  enterSockets(undefined);
-  enterReferences(undefined);
+  current.object = undefined;
   switch (event.type) {
     case 'make':
       return settle(event.event, async () => {
@@ -117,7 +117,7 @@ export function dispatch(text, body) {
       return answered(event, body);
     case 'timer':
       resumed(event.instance);
-      return ring(event.operation);
+      return timers().ring(event.operation);
   }
 }
 
@@ -131,9 +131,10 @@ export function rejection(promise, reason, isHandled) {
 
 /** Nothing is left to do. */
 export function endSlice() {
-  leaveUnfinished();
+  whenSliceEnds.forEach((work) => work());
   endTransactions();
   guardBlocks();
+  if (!rejected.size) return;
   for (const reason of rejected.values()) {
     host.log('error', `a rejected promise was not handled: ${reason?.stack ? `${reason}\n${reason.stack}` : String(reason)}`.toWellFormed());
   }

@@ -3,16 +3,37 @@ import { host, missing } from 'dotdo:host';
 import { DurableObject } from 'dotdo:workers';
 import { DurableObjectId, current, env, exported } from 'dotdo:environment';
 import { DurableObjectStorage } from 'dotdo:storage';
-import { Request } from 'dotdo:web';
-import { decodeRpc, encodeRpc, enterReferences, References } from 'dotdo:rpc';
-import { enterSockets, inside, Sockets } from 'dotdo:sockets';
+import { requestFrom } from 'dotdo:web';
+import { rpc, sockets, timers } from 'dotdo:lazy';
 import { described } from 'dotdo:errors';
 import { use } from 'dotdo:members';
-import { clearTimeout, forgetTimers, setTimeout } from 'dotdo:timers';
-import { forgetOperations } from 'dotdo:operations';
+import { whenGone } from 'dotdo:operations';
 
 /** A class of the runtime's own, which gets the head and the bytes of a request as they came. */
 export class OwnObject {}
+
+/** An object in memory, with what the runtime has of it. Most need neither sockets nor references. */
+class Instance {
+  #sockets;
+  #references;
+
+  constructor(number, about) {
+    this.number = number;
+    this.about = about;
+  }
+
+  /** Its WebSockets. */
+  get sockets() {
+    this.#sockets ??= new (sockets().Sockets)(this.number);
+    return this.#sockets;
+  }
+
+  /** What it has given out. */
+  get references() {
+    this.#references ??= new (rpc().References)(this.about);
+    return this.#references;
+  }
+}
 
 const instances = new Map();
 
@@ -35,34 +56,32 @@ class DurableObjectState {
   /** What blocks events, with the timer that ends it. */
   #blocks = new Map();
   #ended = null;
-  #sockets;
 
-  constructor(instance, id, storage, sockets) {
+  constructor(instance, id, storage) {
     this.#instance = instance;
     this.id = id;
     this.storage = storage;
     this.props = {};
-    this.#sockets = sockets;
   }
 
   acceptWebSocket(socket, tags) {
-    this.#sockets.accept(socket, tags);
+    this.#instance.sockets.accept(socket, tags);
   }
 
   getWebSockets(tag) {
-    return this.#sockets.list(tag);
+    return this.#instance.sockets.list(tag);
   }
 
   getTags(socket) {
-    return inside.tags(socket);
+    return sockets().inside.tags(socket);
   }
 
   setWebSocketAutoResponse(pair) {
-    this.#sockets.autoResponse = pair;
+    this.#instance.sockets.autoResponse = pair;
   }
 
   getWebSocketAutoResponse() {
-    return this.#sockets.autoResponse;
+    return this.#instance.sockets.autoResponse;
   }
 
   /** Other events wait for the end of `work`. What it does at once ends in the same slice, as no other event has. */
@@ -72,7 +91,8 @@ class DurableObjectState {
       throw this._end(error);
     });
     const over = () => {
-      clearTimeout(this.#blocks.get(guarded));
+      const timer = this.#blocks.get(guarded);
+      if (timer !== undefined) timers().clearTimeout(timer);
       this.#blocks.delete(guarded);
     };
     guarded.then(over, over);
@@ -96,7 +116,7 @@ class DurableObjectState {
   _end(reason) {
     if (!this.#ended) {
       this.#ended = new Reset(reason);
-      host.reset(this.#instance, JSON.stringify(described(this.#ended)));
+      host.reset(this.#instance.number, JSON.stringify(described(this.#ended)));
     }
     return this.#ended;
   }
@@ -116,7 +136,7 @@ class DurableObjectState {
   _guardBlocks() {
     const tooLong = () => this._end(new Error('A call to blockConcurrencyWhile() in a Durable Object waited for too long. The call was canceled and the Durable Object was reset.'));
     for (const [block, timer] of this.#blocks) {
-      if (timer === undefined) this.#blocks.set(block, setTimeout(tooLong, BLOCK_MS_MAX));
+      if (timer === undefined) this.#blocks.set(block, timers().setTimeout(tooLong, BLOCK_MS_MAX));
     }
   }
 
@@ -145,33 +165,31 @@ for (const name of ['getWebSocketAutoResponseTimestamp', 'setHibernatableWebSock
 export function forget(tokens) {
   for (const token of tokens) {
     instances.delete(token);
-    forgetTimers(token);
-    forgetOperations(token);
+    for (const forget of whenGone) forget(token);
   }
 }
 
 /** A slice has ended: what still blocks events gets a time. */
 export function guardBlocks() {
+  if (!blocking.size) return;
   for (const ctx of blocking) ctx._guardBlocks();
   blocking.clear();
 }
 
 /** An event of this object goes on, or of the worker. */
 export function resumed(instance) {
-  const { ctx, sockets, references } = instances.get(instance) ?? {};
-  if (ctx) current.waitUntil = (more) => ctx.waitUntil(more);
-  enterSockets(sockets);
-  enterReferences(references);
+  const object = instances.get(instance);
+  if (object) current.waitUntil = (more) => object.ctx.waitUntil(more);
+  current.object = object;
 }
 
 export async function make(type, name, { instance, object, named }) {
   const id = new DurableObjectId(name, object, named);
-  const sockets = new Sockets(instance);
-  const ctx = new DurableObjectState(instance, id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'), sockets);
-  const references = new References({ class: name, object, name: named });
-  enterReferences(references);
+  const made = new Instance(instance, { class: name, object, name: named });
+  const ctx = new DurableObjectState(made, id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'));
+  current.object = made;
   const value = type.prototype instanceof OwnObject ? new type(ctx, env, instance) : new type(ctx, env);
-  instances.set(instance, { value, ctx, name, sockets, references });
+  instances.set(instance, Object.assign(made, { value, ctx }));
   await ctx._settle();
 }
 
@@ -179,14 +197,14 @@ const found = (instance) => instances.get(instance) ?? missing('an object that w
 
 /** Runs `work` on an object; its end is the end of what it has begun. */
 async function on(instance, work) {
-  const { value, ctx, name, sockets, references } = found(instance);
+  const object = found(instance);
+  const { value, ctx } = object;
+  current.object = object;
   current.waitUntil = (more) => ctx.waitUntil(more);
-  enterSockets(sockets);
-  enterReferences(references);
   if (ctx._isBlocked) await ctx._settle();
   let result;
   try {
-    result = await work(value, name, { sockets, references });
+    result = await work(value, object.about.class, object);
   } catch (error) {
     await ctx._settle();
     throw error;
@@ -224,13 +242,11 @@ export const invokeOn = ({ instance, member, values }) =>
     if (!(value instanceof DurableObject)) {
       throw new TypeError(`The receiving Durable Object does not support RPC, because its class was not declared with \`extends DurableObject\`. In order to enable RPC, make sure your class "${name}" extends the built-in class "DurableObject" from the module "cloudflare:workers".`);
     }
-    if (member.answers) return encodeRpc(references.answer(JSON.parse(values)));
-    const work = (conversation) => use(member.of === undefined ? value : references.find(member.of), member, decodeRpc(values, conversation));
-    return member.calls_back ? references.converse(work) : encodeRpc(await work());
+    if (member.answers) return rpc().encodeRpc(references.answer(JSON.parse(values)));
+    const work = (conversation) => use(member.of === undefined ? value : references.find(member.of), member, rpc().decodeRpc(values, conversation));
+    return member.calls_back ? references.converse(work) : rpc().encodeRpc(await work());
   });
 
 export function requestOf({ method, url, headers }, body) {
-  const init = { method, headers };
-  if (body !== undefined && body !== null && !['GET', 'HEAD'].includes(method)) init.body = body;
-  return new Request(url, init);
+  return requestFrom(url, method, headers, ['GET', 'HEAD'].includes(method) ? undefined : body);
 }

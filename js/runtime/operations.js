@@ -39,7 +39,10 @@ export function takeWaiting(id) {
   return found;
 }
 
-/** Nothing of `gone` goes on. */
-export function forgetOperations(gone) {
+/** What is called with the number of an owner that has left memory: nothing of it goes on. */
+export const whenGone = [(gone) => {
   for (const [id, { owner }] of waiting) if (owner === gone) waiting.delete(id);
-}
+}];
+
+/** What is called at the end of each slice. */
+export const whenSliceEnds = [];

@@ -2,31 +2,16 @@
 // stub, whose calls are calls of the object that has given it out.
 import { binary, bytesOf, host } from 'dotdo:host';
 import { decodeWith, encodeWith } from 'dotdo:clone';
-import { aboutStub, call, stubTo } from 'dotdo:environment';
+import { aboutStub, call, current, stubTo } from 'dotdo:environment';
 import { isStream, streams } from 'dotdo:lazy';
 import { Headers, Request, Response } from 'dotdo:web';
+import { pairsOf } from 'dotdo:web/headers';
 import { Conversation, Given, newToken } from 'dotdo:callbacks';
 import { nextOperation } from 'dotdo:operations';
+import { RpcPromise, RpcStub, RpcTarget } from 'dotdo:targets';
 
 /** How long an object stays in memory for what it has given out last. */
 const KEEP_MS = 60_000;
-
-/** A class whose objects go by reference. */
-export class RpcTarget {}
-
-/** The class of stubs. */
-export class RpcStub {
-  constructor() {
-    throw new TypeError('Illegal constructor');
-  }
-}
-
-/** The class of what calls of stubs return: promises, whose members may be called before they are there. */
-export class RpcPromise {
-  constructor() {
-    throw new TypeError('Illegal constructor');
-  }
-}
 
 /** Which object each stub stands for, and by which token it knows what is meant. */
 const stubs = new WeakMap();
@@ -76,14 +61,6 @@ export class References {
   }
 }
 
-/** Those of the object whose code runs. */
-let references;
-
-/** Code of an object runs, which has given these out, or of the worker. */
-export function enterReferences(ofObject) {
-  references = ofObject;
-}
-
 /** Values with bodies that `reference` has met, and what stands for those whose bodies were read. */
 let withBodies;
 let bodiesRead;
@@ -107,8 +84,8 @@ function reference(value) {
   if (object) return { $: 'durable', v: object };
   if (typeof value !== 'function' && !(value instanceof RpcTarget)) return undefined;
   if (given) return given.give(value);
-  if (!references) throw new DOMException('The worker can pass functions and RpcTargets as arguments of calls only.', 'DataCloneError');
-  return { $: 'stub', v: references.give(value) };
+  if (!current.object) throw new DOMException('The worker can pass functions and RpcTargets as arguments of calls only.', 'DataCloneError');
+  return { $: 'stub', v: current.object.references.give(value) };
 }
 
 function dereference({ $: kind, v: about }) {
@@ -137,9 +114,9 @@ async function read(value) {
   const body = bytes && btoa(binary(bytes));
   if (isStream(value)) return { $: 'stream', v: body };
   const { headers, status, statusText, url, method, redirect } = value;
-  if (value instanceof Request) return { $: 'request', v: { url, method, redirect, headers: [...headers], body } };
+  if (value instanceof Request) return { $: 'request', v: { url, method, redirect, headers: pairsOf(headers), body } };
   if (value.webSocket) throw new DOMException('A response with a WebSocket goes by fetch() only.', 'DataCloneError');
-  return { $: 'response', v: { status, statusText, headers: [...headers], body } };
+  return { $: 'response', v: { status, statusText, headers: pairsOf(headers), body } };
 }
 
 /** Values of a call, or its result, as text; a promise of it if there are bodies to be read. `by` takes what the worker gives. */
@@ -181,7 +158,7 @@ function callbackOf(conversation, of) {
 export function invoke(about, { name, isField = false }, values) {
   const { of, ...object } = about;
   const rpc = { name, of, is_field: isField };
-  const given = references ? undefined : new Given();
+  const given = current.object ? undefined : new Given();
   return pipelined(withText(encodeRpc(values, given), (text) => {
     if (!given || given.isEmpty) return call({ ...object, rpc, values: text }, null);
     const answer = (values) => call({ ...object, rpc: { name: '', answers: true }, values }, null);

@@ -4,6 +4,7 @@ import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { decode, encode } from 'dotdo:clone';
 import { forms } from 'dotdo:lazy';
 import { CloseEvent, EventTarget, MessageEvent } from 'dotdo:events';
+import { current } from 'dotdo:environment';
 import { nextOperation } from 'dotdo:operations';
 
 const OPEN = 1;
@@ -21,14 +22,6 @@ const ATTACHMENT_MAX = 16 * 1024;
 
 /** How long an object stays in memory for a socket that it listens to. */
 const STAY_MS = 2 ** 31 - 1;
-
-/** The sockets of the object whose code runs. */
-let ofObject;
-
-/** Code of an object runs, with these sockets, or of the worker. */
-export function enterSockets(sockets) {
-  ofObject = sockets;
-}
 
 /** What the rest of the runtime may do with a socket. */
 export let inside;
@@ -119,7 +112,7 @@ export class WebSocket extends EventTarget {
         if (socket.#answer !== undefined) return socket.#answer;
         const peer = socket.#peer;
         if (peer?.#waiting) {
-          ofObject.connect(peer, event);
+          current.object.sockets.connect(peer, event);
           return 0;
         }
         if (peer?.#id !== undefined) throw new TypeError('The WebSocket in the response is that of another response: make a WebSocketPair for each.');
@@ -139,8 +132,8 @@ export class WebSocket extends EventTarget {
   /** From now on its messages are events of this end. */
   accept() {
     if (this.#stay !== undefined) return;
-    if (!ofObject) missing('WebSocket.accept in the worker', 'accept it in an object, and pass the request on to that with stub.fetch(request)');
-    ofObject.listen(this);
+    if (!current.object) missing('WebSocket.accept in the worker', 'accept it in an object, and pass the request on to that with stub.fetch(request)');
+    current.object.sockets.listen(this);
   }
 
   send(message) {

@@ -1,6 +1,6 @@
 // `ctx.storage`: keys and values, SQL, and the alarm of the object whose event runs.
 import { binary, host, missing, view } from 'dotdo:host';
-import { decode, encode } from 'dotdo:clone';
+import { clones } from 'dotdo:lazy';
 
 function keyOf(key) {
   if (typeof key !== 'string') throw new TypeError(`expected a key as a string, got ${typeof key}`);
@@ -26,23 +26,23 @@ class Values {
       const found = new Map();
       for (const one of [...new Set(keysOf(key))].sort()) {
         const text = host.kvGet(this.token, one);
-        if (text !== undefined) found.set(one, decode(text));
+        if (text !== undefined) found.set(one, clones().decode(text));
       }
       return found;
     }
     const text = host.kvGet(this.token, keyOf(key));
-    return text === undefined ? undefined : decode(text);
+    return text === undefined ? undefined : clones().decode(text);
   }
 
   put(key, value) {
     if (typeof key === 'object' && key !== null) {
       const entries = Object.entries(key).filter(([, item]) => item !== undefined);
-      const texts = entries.map(([one, item]) => [keyOf(one), encode(item)]);
+      const texts = entries.map(([one, item]) => [keyOf(one), clones().encode(item)]);
       for (const [one, text] of texts) host.kvPut(this.token, one, text);
       return;
     }
     if (value === undefined) throw new TypeError('put() called with undefined value.');
-    host.kvPut(this.token, keyOf(key), encode(value));
+    host.kvPut(this.token, keyOf(key), clones().encode(value));
   }
 
   delete(key) {
@@ -53,7 +53,7 @@ class Values {
   list(options) {
     const flat = host.kvList(this.token, listed(options));
     const found = new Map();
-    for (let at = 0; at < flat.length; at += 2) found.set(flat[at], decode(flat[at + 1]));
+    for (let at = 0; at < flat.length; at += 2) found.set(flat[at], clones().decode(flat[at + 1]));
     return found;
   }
 }
@@ -116,7 +116,9 @@ class SqlStorageCursor {
   #named(row) {
     const object = {};
     this.#columns.forEach((name, at) => {
-      Object.defineProperty(object, name, { value: row[at], writable: true, enumerable: true, configurable: true });
+      // An assignment to it would not make a field.
+      if (name === '__proto__') Object.defineProperty(object, name, { value: row[at], writable: true, enumerable: true, configurable: true });
+      else object[name] = row[at];
     });
     return object;
   }
@@ -204,6 +206,7 @@ const transactions = new Set();
 
 /** A slice has ended, and with it what is open. */
 export function endTransactions() {
+  if (!transactions.size) return;
   for (const { release } of [...transactions].reverse()) release();
   transactions.clear();
 }

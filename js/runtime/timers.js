@@ -1,7 +1,7 @@
 // Timers: Rust waits, and the end of each wait is an event.
 import { context, within } from 'dotdo:context';
 import { host } from 'dotdo:host';
-import { nextOperation, owner } from 'dotdo:operations';
+import { nextOperation, owner, whenGone } from 'dotdo:operations';
 
 const TIMERS_MAX = 10_000;
 const DELAY_MAX = 2 ** 31 - 1;
@@ -9,8 +9,7 @@ const DELAY_MAX = 2 ** 31 - 1;
 /** The timers of each owner, by their numbers: an object in memory, or a request to the worker. */
 const owners = new Map();
 
-/** An owner has left memory. */
-export const forgetTimers = (gone) => owners.delete(gone);
+whenGone.push((gone) => owners.delete(gone));
 
 function set(work, delay, values, repeats, Type = Timeout) {
   if (typeof work !== 'function') throw new TypeError(`expected a function to call later, got ${typeof work}`);
@@ -89,6 +88,8 @@ export function clearTimeout(id) {
   owners.get(owner).delete(number);
   host.cancel(timer.operation);
 }
+
+export { clearTimeout as clearImmediate, clearTimeout as clearInterval };
 
 /**
  * The wait of an operation is over. The earliest timer of the owner that is due runs, so that they run in

@@ -26,7 +26,7 @@ const absentClass = (name) => {
   return type;
 };
 
-export { RpcPromise, RpcStub, RpcTarget } from 'dotdo:rpc';
+export { RpcPromise, RpcStub, RpcTarget } from 'dotdo:targets';
 export const WorkflowEntrypoint = absentClass('WorkflowEntrypoint');
 
 const absentObject = (name) => new Proxy({}, { get: (_, member) => (typeof member === 'symbol' ? undefined : missing(`${name}.${member}`)) });

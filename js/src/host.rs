@@ -310,9 +310,15 @@ fn events<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Resul
     };
     host.set("trackPromises", Function::new(ctx.clone(), track)?)?;
     let function = bridge.clone();
-    let settle = move |ctx: Ctx<'js>, event: f64, text: String, body: Opt<Option<String>>| {
-        let body = body.0.flatten().map(|body| bytes_of(&body));
-        let settled = function.settle(id(event), &text, body);
+    // A body is bytes, or a text.
+    let settle = move |ctx: Ctx<'js>,
+                       event: f64,
+                       outcome: String,
+                       bytes: Opt<Option<String>>,
+                       text: Opt<String>| {
+        let bytes = bytes.0.flatten().map(|bytes| bytes_of(&bytes));
+        let body = bytes.or(text.0.map(String::into_bytes));
+        let settled = function.settle(id(event), &outcome, body);
         settled.map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))
     };
     host.set("settle", Function::new(ctx.clone(), settle)?)?;

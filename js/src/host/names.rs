@@ -59,6 +59,8 @@ fn urls<'js>(ctx: &Ctx<'js>, host: &Object<'js>) -> Result<()> {
         url.ok().map(|url| parts(&url))
     };
     host.set("urlParse", Function::new(ctx.clone(), parse)?)?;
+    let href = |text: String| Url::parse(&text).ok().map(String::from);
+    host.set("urlHref", Function::new(ctx.clone(), href)?)?;
     let set = |href: String, part: String, value: String| {
         let mut url = Url::parse(&href).ok()?;
         match part.as_str() {
@@ -88,7 +90,7 @@ fn set_authority(url: &mut Url, part: &str, value: &str) -> std::result::Result<
     }
 }
 
-/// The parts of a URL, in the order of `PARTS` in `runtime/web.js`.
+/// The parts of a URL, in the order of `PARTS` in `runtime/web/url.js`.
 fn parts(url: &Url) -> Vec<String> {
     let parts: [&str; 10] = [
         quirks::href(url),

@@ -210,3 +210,49 @@ fn the_same_events_have_the_same_outcome_each_time() {
     assert_ne!(first[0][4], first[1][4]);
     assert_eq!(first[0][6], "a", "an object that is not of a worker has the id of its route");
 }
+
+/// Most globals are loaded when they are first used. Nothing that code sees of them, or of what requests and
+/// responses are made of, may tell.
+#[test]
+fn what_is_loaded_when_it_is_used_is_as_if_it_had_been_there() {
+    const GLOBALS: &str = r#"
+      async fetch(incoming) {
+        class Own extends EventTarget {}
+        globalThis.TextDecoder = class Replaced {};
+        const names = ['URL', 'TextEncoder', 'console', 'crypto', 'performance', 'structuredClone', 'WebSocketPair', 'AbortSignal', 'setTimeout', 'ReadableStream', 'Buffer'];
+        const plain = names.filter((name) => {
+          const value = globalThis[name];
+          const { writable, enumerable, configurable } = Object.getOwnPropertyDescriptor(globalThis, name);
+          return value === globalThis[name] && writable && !enumerable && configurable;
+        });
+        const request = new Request('http://a/b', { method: 'post', body: '\ufeffa' });
+        const copy = new Request(request);
+        const headers = new Headers([['B', ' 2 '], ['set-cookie', 'x'], ['a', '1'], ['Set-Cookie', 'y'], ['a', '']]);
+        return Response.json({
+          plain: plain.length === names.length || plain,
+          names: [TextDecoder.name, new Own() instanceof EventTarget, clearInterval === clearTimeout],
+          signals: [copy.signal === request.signal, copy.clone().signal === copy.signal, incoming.signal.aborted],
+          bodies: [copy.headers.get('content-type'), await copy.text(), copy.bodyUsed, request.bodyUsed, (await new Response('é').bytes()).length],
+          headers: [[...headers], [...new Headers(headers)], headers.getSetCookie(), incoming.headers.get('X-Two')],
+          code: String(Response).replaceAll(/\s+/g, ' '),
+        });
+      }
+    "#;
+    run(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = server(bundle(folder.path(), GLOBALS).app()).await;
+        let request = server.get("/do/Thing/a/").header("X-Two", "1, 2");
+        let told = request.await.json::<Value>();
+        let one = json!([["a", "1, "], ["b", "2"], ["set-cookie", "x"], ["set-cookie", "y"]]);
+        let other = json!([["a", "1,"], ["b", "2"], ["set-cookie", "x"], ["set-cookie", "y"]]);
+        let expected = json!({
+            "plain": true,
+            "names": ["Replaced", true, true],
+            "signals": [true, true, false],
+            "bodies": ["text/plain;charset=UTF-8", "a", true, true, 2],
+            "headers": [one, other, ["x", "y"], "1, 2"],
+            "code": "function Response() { [native code] }",
+        });
+        assert_eq!(told, expected);
+    });
+}

@@ -1,7 +1,8 @@
 // Streams with two sides: `Duplex`, and `Transform`, which makes what is read of what is written.
 import { invalidType } from 'dotdo:node/errors';
 import { destroy, errors, isIterable, isNodeStream, nextTick, Stream } from 'dotdo:node/stream/base';
-import { beginReadable, Readable, ReadableState, takeReadHooks } from 'dotdo:node/stream/readable';
+import { beginReadable, Readable, takeReadHooks } from 'dotdo:node/stream/readable';
+import { ReadableState } from 'dotdo:node/stream/reading';
 import { from } from 'dotdo:node/stream/from';
 import { eos } from 'dotdo:node/stream/finished';
 import { beginWritable, dropWaiting, takeHooks, writableFields, writableMethods, WritableState } from 'dotdo:node/stream/writable';
