@@ -134,6 +134,10 @@ impl Bundle {
     /// The worker in front of them. Without it, clients would reach the objects and their methods by
     /// the server's own routes.
     pub fn gateway(&self) -> impl Gateway + use<> {
+        // It is loaded while the server starts. Without it the first event that needs one loads it.
+        if let Err(error) = self.realms.prepare() {
+            tracing::warn!(target: "dotdo::javascript", code = error.code(), "{}", error.message());
+        }
         Front { realms: self.realms.clone(), clock: self.clock.clone(), crons: self.crons.clone() }
     }
 }

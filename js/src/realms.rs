@@ -34,6 +34,8 @@ pub(crate) struct Realms {
     /// Those of objects, and as many of the worker in front: an object that ends its realm leaves the
     /// request that has called it.
     places: Vec<Place>,
+    /// Realms for the next places that need one, so that these need not wait for it.
+    spare: Mutex<Vec<Realm>>,
     /// The last number that was given to an event, an instance or a realm.
     numbers: AtomicU64,
     /// The place whose turn it is to answer a request in front.
@@ -53,8 +55,8 @@ pub(crate) struct Place {
 }
 
 impl Realms {
-    /// A realm for objects for each thread, and as many in front. The first is started, and tells what the
-    /// bundle exports.
+    /// A realm for objects for each thread, and as many in front. The first is loaded, wherever its place
+    /// will be, and tells what the bundle exports.
     ///
     /// # Errors
     ///
@@ -71,6 +73,7 @@ impl Realms {
             fetcher,
             resuming,
             places,
+            spare: Mutex::default(),
             numbers: AtomicU64::new(0),
             turn: AtomicUsize::new(0),
         };
@@ -79,10 +82,19 @@ impl Realms {
         let exported = exported.recv().unwrap_or_else(|_| Err("its thread has ended".to_owned()));
         let exported =
             exported.map_err(|text| Error::invalid(format!("cannot load the worker: {text}")))?;
-        if let Ok(mut place) = realms.places[0].realm.try_lock() {
-            *place = Some(first);
-        }
+        realms.spare.lock().push(first);
         Ok((realms, exported))
+    }
+
+    /// Begins to load another realm: a first request needs one in front and one of an object.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when the system has no thread left.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        let realm = self.make(mpsc::channel().0)?;
+        self.spare.lock().push(realm);
+        Ok(())
     }
 
     pub(crate) fn assets(&self) -> Option<&Assets> {
@@ -144,9 +156,15 @@ impl Realms {
     pub(crate) fn in_place<'a>(&self, place: &'a mut Option<Realm>) -> Result<&'a Realm> {
         let realm = match place.take() {
             Some(realm) => realm,
-            None => self.make(mpsc::channel().0)?,
+            None => self.spared().map_or_else(|| self.make(mpsc::channel().0), Ok)?,
         };
         Ok(place.insert(realm))
+    }
+
+    /// The realm that has waited for a place for the longest time.
+    fn spared(&self) -> Option<Realm> {
+        let mut spare = self.spare.lock();
+        (!spare.is_empty()).then(|| spare.remove(0))
     }
 
     fn make(&self, loaded: mpsc::Sender<std::result::Result<String, String>>) -> Result<Realm> {
