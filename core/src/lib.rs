@@ -85,7 +85,8 @@ pub use router::{
 };
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings, Upkeep};
 pub use sockets::{
-    Handshake, SocketClose, SocketConnection, SocketEnd, SocketFrame, SocketMessage, SocketPart,
+    GatewaySocket, Handshake, SocketClose, SocketConnection, SocketEnd, SocketFrame, SocketMessage,
+    SocketPart,
 };
 pub use store::{
     AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry,

@@ -9,10 +9,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use dotdo_core::{Caller, Engine, Handshake, Request, Response, Result, Scopes, Target, Tenant};
+use dotdo_core::{
+    Caller, Engine, GatewaySocket, Handshake, Request, Response, Result, Scopes, Target, Tenant,
+};
 use http::Method;
 
 use super::permission::permit;
+
+/// The class of the object that stands for the gateway in logs, limits and accounts. There is no
+/// such object.
+pub(super) const CLASS: &str = "_gateway";
 
 /// A program in front of the objects, which answers all requests of clients that are not for the server
 /// itself (`/health`, `/ready`, `/metrics`, administration): [`Serve::gateway`](crate::Serve::gateway)
@@ -83,6 +89,21 @@ impl GatewayObjects {
         permit(&self.caller, if is_socket { &Method::POST } else { request.method() }, &target)?;
         request.extensions_mut().insert(self.caller.clone());
         self.engine.fetch(&target.object, None, request).await
+    }
+
+    /// Accepts the WebSocket that the request to the gateway asks for, in the place of an object: the
+    /// response, and the gateway's end. The request must have a
+    /// [`Handshake`](crate::engine::Handshake) in its extensions.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when there are too many connections, `Forbidden` when the caller may not write.
+    pub fn accept(&self) -> Result<(Response, GatewaySocket)> {
+        let object = self.caller.tenant().object(CLASS, CLASS)?;
+        let path_and_query = http::uri::PathAndQuery::from_static("/");
+        let target = Target { object, path_and_query, at: None };
+        permit(&self.caller, &Method::POST, &target)?;
+        self.engine.accept(&target.object, self.caller.clone())
     }
 }
 

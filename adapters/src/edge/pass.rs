@@ -6,12 +6,8 @@ use dotdo_core::{
 };
 use http::{HeaderValue, request};
 
-use super::gateway::SharedGateway;
+use super::gateway::{CLASS, SharedGateway};
 use super::{Edge, Objects};
-
-/// The class of the object that stands for the gateway in logs, limits and accounts. There is no
-/// such object.
-const CLASS: &str = "_gateway";
 
 impl<O: Objects> Edge<O> {
     /// Where a request goes: if there is a gateway, whatever would go to an object or nowhere goes

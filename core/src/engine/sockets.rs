@@ -5,16 +5,17 @@ use std::sync::Arc;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::Inner;
+use super::{Engine, Inner};
 use crate::activation::Runtime;
 use crate::cluster::Received;
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
-use crate::object::{ACCEPTED, Caller, Host, Request, Response, accepts};
+use crate::object::{ACCEPTED, Body, Caller, Host, Request, Response, accepts};
 use crate::router::At;
 use crate::settings::Ownership;
 use crate::sockets::{
-    Place, SocketConnection, SocketEvent, SocketPart, check, receive_part, settle_former,
+    Far, GatewaySocket, Place, SocketConnection, SocketEvent, SocketPart, check, receive_part,
+    settle_former,
 };
 
 impl Inner {
@@ -81,10 +82,10 @@ impl Inner {
         let runtime = self.runtime();
         let socket = runtime.uuid();
         let line = runtime.sockets.open(socket, object)?;
-        let host = (runtime.host.clone(), runtime.clock.clone());
+        let far = (Far::Object(runtime.host.clone()), runtime.clock.clone());
         let time_max = runtime.settings.socket_time_max;
         let connection =
-            SocketConnection::new(line, runtime.sockets.clone(), caller, host, time_max);
+            SocketConnection::new(line, runtime.sockets.clone(), caller, far, time_max);
         let (instance, address) = (runtime.instance, runtime.settings.address.clone());
         Ok((connection, Place { socket, instance, address }))
     }
@@ -133,6 +134,32 @@ impl Inner {
         request: Request,
     ) -> Received {
         Received::Answered(receive_part(self.runtime(), object, part, request).await)
+    }
+}
+
+impl Engine {
+    /// Accepts a WebSocket in the place of an object, for a gateway in front of them: the response to
+    /// the handshake that `caller` has sent, and the gateway's end. `stands_for` stands for the
+    /// gateway in limits and logs. [`GatewaySocket`] has an example.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when there are too many connections.
+    pub fn accept(
+        &self,
+        stands_for: &ObjectId,
+        caller: Caller,
+    ) -> Result<(Response, GatewaySocket)> {
+        let runtime = self.runtime();
+        let line = runtime.sockets.open(runtime.uuid(), stands_for)?;
+        let (socket, inbox) = GatewaySocket::new(line.clone());
+        let far = (Far::Gateway(inbox), runtime.clock.clone());
+        let (sockets, time_max) = (runtime.sockets.clone(), runtime.settings.socket_time_max);
+        let connection = SocketConnection::new(line, sockets, caller, far, time_max);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        response.extensions_mut().insert(connection);
+        Ok((response, socket))
     }
 }
 

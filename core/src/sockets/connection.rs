@@ -15,6 +15,7 @@ use crate::idempotency::IDEMPOTENCY_REPLAYED_HEADER;
 use crate::lease::OWNED_BY_OTHER_INSTANCE;
 use crate::object::{Caller, Host};
 use crate::sockets::event::SocketEvent;
+use crate::sockets::gateway::Inbox;
 use crate::sockets::line::{Line, SocketFrame};
 use crate::sockets::message::{SocketClose, SocketMessage, interrupted};
 use crate::sockets::registry::Sockets;
@@ -88,7 +89,7 @@ struct Inner {
     line: Arc<Line>,
     sockets: Arc<Sockets>,
     caller: Caller,
-    host: Weak<dyn Host>,
+    far: Far,
     clock: Arc<dyn Clock>,
     /// When its time is over, on the monotonic clock.
     deadline: Duration,
@@ -96,16 +97,24 @@ struct Inner {
     is_accepted: AtomicBool,
 }
 
+/// Who is told of what comes from the client.
+pub(crate) enum Far {
+    /// The object of the line, at this host.
+    Object(Weak<dyn Host>),
+    /// The gateway that has accepted it itself.
+    Gateway(Inbox),
+}
+
 impl SocketConnection {
     pub(crate) fn new(
         line: Arc<Line>,
         sockets: Arc<Sockets>,
         caller: Caller,
-        (host, clock): (Weak<dyn Host>, Arc<dyn Clock>),
+        (far, clock): (Far, Arc<dyn Clock>),
         time_max: Duration,
     ) -> Self {
         let (is_accepted, deadline) = (AtomicBool::new(false), clock.monotonic() + time_max);
-        Self(Arc::new(Inner { line, sockets, caller, host, clock, deadline, is_accepted }))
+        Self(Arc::new(Inner { line, sockets, caller, far, clock, deadline, is_accepted }))
     }
 
     /// The object has accepted it.
@@ -113,7 +122,7 @@ impl SocketConnection {
         self.0.is_accepted.store(true, Ordering::Relaxed);
     }
 
-    /// The object.
+    /// The object; or what stands for the gateway, if that has accepted it itself.
     pub fn object(&self) -> &ObjectId {
         &self.0.line.object
     }
@@ -151,8 +160,13 @@ impl SocketConnection {
     ///
     /// What to close the connection with: the message was not handled, or nobody knows.
     pub async fn message(&self, message: SocketMessage) -> Result<(), SocketClose> {
-        let (event, body) = SocketEvent::message(self.0.line.id, message);
-        let outcome = self.0.run(&event, body).await;
+        let outcome = match &self.0.far {
+            Far::Gateway(inbox) => inbox.message(message).await,
+            Far::Object(host) => {
+                let (event, body) = SocketEvent::message(self.0.line.id, message);
+                self.0.run(host, &event, body).await
+            }
+        };
         let label = if outcome.is_ok() { "handled" } else { "failed" };
         metrics::counter!("dotdo_socket_messages_total", "outcome" => label).increment(1);
         outcome
@@ -161,19 +175,28 @@ impl SocketConnection {
     /// Tells the object that the connection has ended.
     pub async fn end(self, end: SocketEnd) {
         self.0.sockets.close(&self.0.line);
-        if self.0.is_accepted.swap(false, Ordering::Relaxed) {
-            self.0.tell_end(&end).await;
+        match &self.0.far {
+            Far::Gateway(inbox) => inbox.end(end).await,
+            Far::Object(host) if self.0.is_accepted.swap(false, Ordering::Relaxed) => {
+                self.0.tell_end(host, &end).await;
+            }
+            Far::Object(_) => {}
         }
     }
 }
 
 impl Inner {
     /// Runs an event until its outcome is certain, for a bounded time.
-    async fn run(&self, event: &SocketEvent, body: Bytes) -> Result<(), SocketClose> {
+    async fn run(
+        &self,
+        host: &Weak<dyn Host>,
+        event: &SocketEvent,
+        body: Bytes,
+    ) -> Result<(), SocketClose> {
         let clock = self.clock.as_ref();
         let (begun, mut pause) = (Instant::now(clock), RETRY_PAUSE);
         loop {
-            let Some(host) = self.host.upgrade() else { return Err(restarting()) };
+            let Some(host) = host.upgrade() else { return Err(restarting()) };
             let request = event.request(body.clone(), self.caller.clone());
             let error = match host.event(&self.line.object, request).await {
                 Ok(response) if response.headers().contains_key(&IDEMPOTENCY_REPLAYED_HEADER) => {
@@ -198,11 +221,11 @@ impl Inner {
         }
     }
 
-    async fn tell_end(&self, end: &SocketEnd) {
+    async fn tell_end(&self, host: &Weak<dyn Host>, end: &SocketEnd) {
         let event = SocketEvent::ended(self.line.id, &end.close, end.error.clone());
-        if self.run(&event, Bytes::new()).await.is_err() {
+        if self.run(host, &event, Bytes::new()).await.is_err() {
             // The class's handler fails on it, or nobody is reached: then the next owner finds out.
-            let _ = self.run(&event.quietly(), Bytes::new()).await;
+            let _ = self.run(host, &event.quietly(), Bytes::new()).await;
         }
     }
 }
@@ -211,7 +234,8 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.sockets.close(&self.line);
         if *self.is_accepted.get_mut()
-            && let Some(host) = self.host.upgrade()
+            && let Far::Object(host) = &self.far
+            && let Some(host) = host.upgrade()
         {
             host.forget_sockets(&self.line.object, vec![self.line.id]);
         }

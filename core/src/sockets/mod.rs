@@ -10,6 +10,7 @@
 mod connection;
 mod event;
 mod gate;
+mod gateway;
 mod line;
 mod message;
 mod owner;
@@ -19,10 +20,12 @@ mod stream;
 mod streams;
 mod wire;
 
+pub(crate) use connection::Far;
 pub use connection::{Handshake, SocketConnection, SocketEnd};
 pub use event::SocketPart;
 pub(crate) use event::{Addressed, Ended, Event, Place, SocketEvent};
 pub(crate) use gate::{receive_part, settle_former};
+pub use gateway::GatewaySocket;
 pub use line::SocketFrame;
 pub use message::{SocketClose, SocketMessage};
 pub(crate) use owner::{check, close_all, say_goodbye, send};
