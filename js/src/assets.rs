@@ -3,8 +3,10 @@
 //! Promises: no file outside of the folder is served, nor one whose name begins with a dot; what is no
 //! file is the worker's, as the configuration says.
 
+mod globs;
 mod paths;
 mod patterns;
+mod rules;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +16,7 @@ use serde::Deserialize;
 
 use self::paths::{Found, Html};
 use self::patterns::Patterns;
+use self::rules::{HEADERS, REDIRECTS, Redirected, Rules};
 use crate::limits::ASSET_BYTES_MAX;
 
 /// `assets` as it is configured.
@@ -45,16 +48,15 @@ enum NotFound {
     Page,
 }
 
-/// What Cloudflare reads from the folder to change responses, which is not here.
-const UNREAD: [&str; 2] = ["_headers", "_redirects"];
 /// Files that are never served.
-const NEVER: [&str; 4] = ["_headers", "_redirects", ".assetsignore", "_worker.js"];
+const NEVER: [&str; 4] = [HEADERS, REDIRECTS, ".assetsignore", "_worker.js"];
 
 /// The files of a worker.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Assets {
     folder: PathBuf,
     config: AssetsConfig,
+    rules: Rules,
 }
 
 impl Assets {
@@ -62,7 +64,7 @@ impl Assets {
     ///
     /// # Errors
     ///
-    /// `Invalid` when the setting is none, or its folder is not there or has what is not served here.
+    /// `Invalid` when the setting is none, or its folder is not there or can't be read.
     pub(crate) fn of(setting: &serde_json::Value, folder: &Path) -> Result<Self> {
         let config = AssetsConfig::deserialize(setting)
             .map_err(|cause| Error::invalid(format!("assets: {cause}")))?;
@@ -74,12 +76,8 @@ impl Assets {
         let folder = path
             .canonicalize()
             .map_err(|cause| Error::invalid(format!("assets: {}: {cause}", path.display())))?;
-        if let Some(unread) = UNREAD.iter().find(|name| folder.join(name).exists()) {
-            return Err(Error::invalid(format!(
-                "assets: dotdo does not read {unread} yet; remove it, and set headers and redirects in the worker (run_worker_first)"
-            )));
-        }
-        Ok(Self { folder, config })
+        let rules = Rules::of(&folder)?;
+        Ok(Self { folder, config, rules })
     }
 
     /// The name of the binding by which code reads them.
@@ -98,18 +96,13 @@ impl Assets {
         uri: &http::Uri,
         headers: &HeaderMap,
     ) -> Result<Option<Response>> {
-        if !matches!(*method, Method::GET | Method::HEAD)
-            || self.config.run_worker_first.includes(uri.path())
-        {
+        if self.config.run_worker_first.includes(uri.path()) {
             return Ok(None);
-        }
-        if let Some(response) = self.found(uri, headers).await? {
-            return Ok(Some(response));
         }
         // The other requests of a page are for the worker.
         let navigates =
             headers.get("sec-fetch-mode").is_some_and(|mode| mode.as_bytes() == b"navigate");
-        if navigates { self.not_found(uri, headers).await } else { Ok(None) }
+        self.answer(method, uri, headers, navigates).await
     }
 
     /// The response to a request of code by the binding.
@@ -123,13 +116,39 @@ impl Assets {
         uri: &http::Uri,
         headers: &HeaderMap,
     ) -> Result<Response> {
+        let status = match *method {
+            Method::GET | Method::HEAD => StatusCode::NOT_FOUND,
+            _ => StatusCode::METHOD_NOT_ALLOWED,
+        };
+        Ok(self.answer(method, uri, headers, true).await?.unwrap_or_else(|| empty(status)))
+    }
+
+    /// A redirect, or a file with its headers. `not_found`: whether there is an answer for what is no file.
+    async fn answer(
+        &self,
+        method: &Method,
+        uri: &http::Uri,
+        asked: &HeaderMap,
+        not_found: bool,
+    ) -> Result<Option<Response>> {
+        let inside = match self.rules.redirect(uri)? {
+            Some(Redirected::To(response)) => return Ok(Some(response)),
+            Some(Redirected::Inside(inside)) => Some(inside),
+            None => None,
+        };
         if !matches!(*method, Method::GET | Method::HEAD) {
-            return Ok(empty(StatusCode::METHOD_NOT_ALLOWED));
+            return Ok(None);
         }
-        if let Some(response) = self.found(uri, headers).await? {
-            return Ok(response);
+        let file = inside.as_ref().unwrap_or(uri);
+        let mut response = self.found(file, asked).await?;
+        if response.is_none() && not_found {
+            response = self.not_found(file, asked).await?;
         }
-        Ok(self.not_found(uri, headers).await?.unwrap_or_else(|| empty(StatusCode::NOT_FOUND)))
+        Ok(response.map(|mut response| {
+            let host = asked.get(header::HOST).and_then(|host| host.to_str().ok());
+            self.rules.add_headers(response.headers_mut(), uri.path(), host);
+            response
+        }))
     }
 
     async fn found(&self, uri: &http::Uri, headers: &HeaderMap) -> Result<Option<Response>> {
@@ -332,14 +351,33 @@ mod tests {
         assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 
+    #[tokio::test]
+    async fn redirects_and_headers_are_those_of_their_files() {
+        let folder = site();
+        let write = |name: &str, text| {
+            std::fs::write(folder.path().join("public").join(name), text).expect("a file");
+        };
+        write("_redirects", "/app.js /about 301\n/shop/* /docs/ 200\n");
+        write("_headers", "/shop/*\n  Cache-Control: no-store\n");
+        let assets = assets(folder.path(), serde_json::json!({}));
+        let moved = told(&assets, "/app.js", "cors").await;
+        assert_eq!(moved, Some((301, "/about".to_owned(), String::new())), "also of a file");
+        let uri = "/shop/tea".parse().expect("a path");
+        let shop = assets.in_front(&Method::GET, &uri, &HeaderMap::new()).await.expect("a file");
+        let shop = shop.expect("a file");
+        assert_eq!(shop.headers()[header::CACHE_CONTROL], "no-store");
+        assert_eq!(shop.into_body().text().await.expect("a text"), "docs");
+        assert_eq!(told(&assets, "/_headers", "cors").await, None);
+        let post = assets.in_front(&Method::POST, &uri, &HeaderMap::new()).await;
+        assert!(post.expect("no file").is_none(), "it is for the worker");
+    }
+
     #[test]
     fn what_is_wrong_with_the_setting_is_said() {
         let folder = site();
-        std::fs::write(folder.path().join("public/_redirects"), "/a /b").expect("a file");
         for (setting, why) in [
             (serde_json::json!({}), "expected a directory"),
             (serde_json::json!({ "directory": "nowhere" }), "nowhere"),
-            (serde_json::json!({ "directory": "public" }), "does not read _redirects"),
             (serde_json::json!({ "directory": "public", "html_handling": "odd" }), "odd"),
             (serde_json::json!({ "directory": "public", "more": 1 }), "more"),
             (serde_json::json!({ "directory": "public", "run_worker_first": ["api"] }), "\"api\""),
