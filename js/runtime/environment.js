@@ -1,7 +1,7 @@
 // What a bundle is configured with (`env`), and the namespaces of its classes.
 import { binary, host, missing } from 'dotdo:host';
 import { errorOf } from 'dotdo:errors';
-import { bindings, bodies, events, rpc, sockets } from 'dotdo:lazy';
+import { bindings, bodies, entrypoints, events, rpc, sockets } from 'dotdo:lazy';
 import { answerOf, cancel, takeWaiting } from 'dotdo:operations';
 import { Request, Response, responseFrom } from 'dotdo:web';
 import { pairsOf } from 'dotdo:web/headers';
@@ -45,11 +45,12 @@ export function call(about, body) {
 }
 
 /** Takes the answer of a call. */
-export function answered({ call, error, status, headers, text, socket, url, redirected, streams, piece }, body) {
+export function answered({ call, error, status, headers, text, socket, frame, url, redirected, streams, piece }, body) {
   const waiting = takeWaiting(call);
   if (!waiting) return;
   if (error) waiting.reject(errorOf(error));
   else if (piece) waiting.resolve(body ?? null);
+  else if (frame) waiting.resolve(frame === 'binary' ? { bytes: body } : frame);
   else if (text !== undefined) waiting.resolve(rpc().decodeRpc(text));
   else if (socket !== undefined) waiting.resolve(new Response(null, { status, headers, webSocket: sockets().inside.answered(socket) }));
   else waiting.resolve(responseOf({ status, headers, url, redirected }, streams ? bodies().streamFrom(call) : body));
@@ -68,11 +69,13 @@ function responseOf({ status, headers, url, redirected }, body) {
 /** Sends a request to another server, when what was written before is in the bucket. */
 export async function fetch(input, init) {
   const request = new Request(input, init);
-  if (request.headers.has('upgrade')) missing('fetch with Upgrade', 'an object accepts WebSockets; it can not open any');
+  const upgrade = request.headers.get('upgrade')?.toLowerCase();
+  if (upgrade && upgrade !== 'websocket') missing(`fetch with Upgrade: ${upgrade}`);
+  if (/^wss?:/.test(request.url)) throw new TypeError(`Fetch API cannot load: ${request.url}`);
   const body = request._isEmpty ? null : await request.bytes();
   const { url, method, redirect, signal } = request;
   signal.throwIfAborted();
-  const about = { url, method, headers: pairsOf(request.headers), follows: redirect === 'follow' };
+  const about = { url, method, headers: pairsOf(request.headers), follows: redirect === 'follow', upgrades: Boolean(upgrade) };
   let operation;
   const begin = (id) => {
     operation = id;
@@ -211,8 +214,23 @@ class Assets {
   }
 }
 
-/** The namespaces of the classes that the bundle exports, by their names. */
+/** What `exports` has: the namespaces of the classes that the bundle exports and its entrypoints, by their names. */
 export const exported = {};
+
+/** Entrypoints of the bundle, which are made when somebody asks for them. */
+export function expose(names) {
+  for (const name of names) {
+    Object.defineProperty(exported, name, {
+      get() {
+        const value = entrypoints().exposed(name);
+        Object.defineProperty(exported, name, { value, enumerable: true });
+        return value;
+      },
+      enumerable: true,
+      configurable: true,
+    });
+  }
+}
 
 let bound = null;
 
@@ -223,8 +241,9 @@ export let settings = {};
 export const bundle = { exports: undefined };
 
 /** Fills `env` from the configuration. */
-export function configure({ vars, classes, assets, bindings: others }) {
+export function configure({ vars, classes, assets, services, bindings: others }) {
   Object.assign(env, vars);
+  for (const [name, service] of Object.entries(services)) env[name] = entrypoints().service(service);
   if (assets) env[assets] = new Assets();
   bound = classes;
   if (others) {

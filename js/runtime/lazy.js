@@ -47,6 +47,8 @@ export const messages = () => load('dotdo:messages');
 export const patterns = () => load('dotdo:patterns');
 export const compression = () => loadStreams('dotdo:compression');
 export const performanceTimeline = () => load('node:perf_hooks').timeline;
+export const entrypoints = () => load('dotdo:entrypoints');
+export const lines = () => load('dotdo:lines');
 export const bindings = () => load('dotdo:bindings');
 
 /** Whether `value` is of this class of a module, which it can't be if that was not loaded. */

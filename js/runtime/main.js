@@ -5,7 +5,7 @@ import { install } from 'dotdo:globals';
 import { Response } from 'dotdo:web';
 import { pairsOf } from 'dotdo:web/headers';
 import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
-import { answered, bind, bundle, configure, current, env, fetch } from 'dotdo:environment';
+import { answered, bind, bundle, configure, current, env, exported as exposed, expose, fetch } from 'dotdo:environment';
 import { described } from 'dotdo:errors';
 import { alarmOn, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
 import { bindings, bodies, isStream, sockets, timers } from 'dotdo:lazy';
@@ -24,10 +24,13 @@ function describe(exported) {
     .filter(([name, value]) => name !== 'default' && typeof value === 'function' && value.prototype instanceof DurableObject)
     .map(([name]) => name);
   bind(classes);
+  const isEntrypoint = ([name, value]) => name === 'default' || value?.prototype instanceof WorkerEntrypoint || (typeof value === 'object' && typeof value?.fetch === 'function');
+  const entrypoints = Object.entries(exported).filter(isEntrypoint).map(([name]) => name);
+  expose(entrypoints);
   const front = typeof exported.default === 'function' ? exported.default.prototype : exported.default;
   const handlers = HANDLERS.filter((name) => typeof front?.[name] === 'function');
   const functions = Object.keys(exported).filter((name) => typeof exported[name] === 'function');
-  return stringify({ classes, functions, handlers });
+  return stringify({ classes, functions, handlers, entrypoints });
 }
 
 export { configure, describe };
@@ -46,7 +49,7 @@ function settle(event, work) {
 async function whole(response, what, event) {
   if (!(response instanceof Response)) throw new TypeError(`expected a Response from ${what}, got ${response === null ? 'null' : typeof response}`);
   const head = { status: response.status, headers: pairsOf(response.headers) };
-  if (response.webSocket !== null) return [{ ...head, socket: sockets().inside.number(response.webSocket, event) }, null];
+  if (response.webSocket !== null) return [{ ...head, ...sockets().inside.respond(response.webSocket, event) }, null];
   const body = response._send();
   if (!isStream(body)) return [head, body];
   const [more, bytes] = await bodies().send(body);
@@ -57,6 +60,7 @@ async function front(event, body) {
   const work = [];
   const ctx = {
     props: {},
+    exports: exposed,
     waitUntil(more) {
       work.push(Promise.resolve(more).catch((error) => host.log('error', `work of waitUntil failed: ${error?.stack ?? error}`)));
     },

@@ -170,7 +170,7 @@ export function invoke(about, { name, isField = false }, values) {
 const NOT_MEMBERS = ['then', 'catch', 'finally'];
 
 /** Members of what a promise will be, which are asked for when it is there. */
-function pipelined(promise) {
+export function pipelined(promise) {
   return new Proxy(promise, {
     get(target, member) {
       if (typeof member === 'symbol' || NOT_MEMBERS.includes(member)) {
@@ -205,7 +205,7 @@ export function memberOf(called, read) {
 }
 
 /** A stub, whose members `invokeIt` calls and reads. `about`: how other objects find what it stands for. */
-function stubOf(invokeIt, about) {
+export function stubOf(invokeIt, about) {
   const nothing = () => {};
   const stub = new Proxy(nothing, {
     apply: (_, __, values) => invokeIt({ name: '' }, values),

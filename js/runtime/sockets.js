@@ -1,8 +1,9 @@
 // WebSockets of objects: a handle is here, the connection is at a server, and its tags and its
-// attachment are rows of the object's database. They hibernate, unless code listens to them.
-import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
+// attachment are rows of the object's database. They hibernate, unless code listens to them. Those of
+// which code has the other end are lines (lines.js).
+import { binary, encodeUtf8, host, view } from 'dotdo:host';
 import { decode, encode } from 'dotdo:clone';
-import { forms } from 'dotdo:lazy';
+import { forms, lines } from 'dotdo:lazy';
 import { CloseEvent, EventTarget, MessageEvent } from 'dotdo:events';
 import { current } from 'dotdo:environment';
 import { nextOperation } from 'dotdo:operations';
@@ -13,6 +14,8 @@ const CLOSED = 3;
 const OWN = Symbol('own');
 const TAGS_MAX = 10;
 const TAG_LENGTH_MAX = 256;
+const REASON_BYTES_MAX = 123;
+const ABOUT = { url: null, protocol: '', extensions: '' };
 
 /** The tag of a socket that code listens to, which code can not give. */
 const LISTENED = '\0listened';
@@ -37,18 +40,24 @@ export class WebSocket extends EventTarget {
   #peer;
   /** Its tags, and what was done to it, until the response with the other end says whose connection it is. */
   #waiting;
-  /** The number under which the request to the worker knows an object's answer. */
+  /** The number of a line, to which it does not listen yet. */
   #answer;
+  /** The line that it is, which takes its frames. */
+  #line;
+  #about = ABOUT;
+  /** Whether the other end has closed it, and an object may do so too. */
+  #isClosed = false;
   /** The operation that keeps the object in memory while it listens. */
   #stay;
   binaryType = 'blob';
+  onopen = null;
   onmessage = null;
   onclose = null;
   onerror = null;
 
-  constructor(own) {
-    if (own !== OWN) missing('new WebSocket', 'an object accepts WebSockets; it can not open any');
+  constructor(url, protocols) {
     super();
+    if (url !== OWN) this.#line = lines().connect(this, arguments.length, url, protocols);
   }
 
   static {
@@ -59,7 +68,7 @@ export class WebSocket extends EventTarget {
         ends[1].#peer = ends[0];
         return ends;
       },
-      /** The client's end that an object has answered with. */
+      /** The end that an object or another server has answered with. */
       answered(number) {
         const socket = new WebSocket(OWN);
         socket.#answer = number;
@@ -87,6 +96,20 @@ export class WebSocket extends EventTarget {
         for (const work of done) work();
         return socket.#id;
       },
+      /** It is the line `line` from now on, which takes what was done to it. */
+      join(socket, line) {
+        socket.#line = line;
+        const done = socket.#waiting ?? [];
+        socket.#waiting = undefined;
+        if (socket.#stay !== undefined) host.cancel(socket.#stay);
+        for (const work of done) work();
+      },
+      /** The number of the line with which it was answered. */
+      numberOf: (socket) => socket.#answer,
+      change(socket, readyState, about) {
+        socket.#readyState = readyState;
+        if (about) socket.#about = { ...socket.#about, ...about };
+      },
       /** Whether it is an end that nobody has. */
       isFree: (socket) => socket.#peer !== undefined && isUnused(socket) && isUnused(socket.#peer),
       isOpen: (socket) => socket.#readyState === OPEN,
@@ -95,6 +118,7 @@ export class WebSocket extends EventTarget {
         socket.#tags = tags;
       },
       ended(socket) {
+        socket.#isClosed = socket.#readyState === OPEN;
         socket.#readyState = CLOSED;
         if (socket.#stay !== undefined) host.cancel(socket.#stay);
       },
@@ -107,40 +131,61 @@ export class WebSocket extends EventTarget {
       tags(socket) {
         return [...socket.#tags];
       },
-      /** What the response of `event` with this client's end says: 0, or the number of an object's answer. */
-      number(socket, event) {
-        if (socket.#answer !== undefined) return socket.#answer;
+      /** Code listens to the end of an object, which does not say any more that the other one has closed it. */
+      gone(socket) {
+        socket.#isClosed = false;
+      },
+      /** What the response of `event` with this end says: its number (0 in an object, which has accepted it). */
+      respond(socket, event) {
+        if (socket.#line) throw new TypeError("Can't return WebSocket in a Response after calling accept().");
+        if (socket.#answer !== undefined) return current.object ? inside.respond(lines().relay(socket), event) : { socket: socket.#answer };
         const peer = socket.#peer;
+        if (!current.object && peer && !peer.#line && peer.#answer === undefined) {
+          const number = nextOperation();
+          host.lineMake(number);
+          if (peer.#waiting) lines().listen(peer, number);
+          else peer.#answer = number;
+          return { socket: number, is_own: true };
+        }
         if (peer?.#waiting) {
           current.object.sockets.connect(peer, event);
-          return 0;
+          return { socket: 0 };
         }
         if (peer?.#id !== undefined) throw new TypeError('The WebSocket in the response is that of another response: make a WebSocketPair for each.');
         throw new TypeError('The other end of the WebSocket in the response was not accepted: call ctx.acceptWebSocket() with it in the object.');
       },
     };
-    const isUnused = (socket) => socket.#id === undefined && socket.#answer === undefined && socket.#waiting === undefined;
+    const isUnused = (socket) => socket.#id === undefined && socket.#answer === undefined && socket.#waiting === undefined && socket.#line === undefined;
   }
 
   /** Does `work` when it has its connection. */
   #when(work) {
     if (this.#waiting) this.#waiting.push(work);
-    else if (this.#id !== undefined) work();
+    else if (this.#id !== undefined || this.#line?.isOpen) work();
     else throw new TypeError('You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.');
   }
 
   /** From now on its messages are events of this end. */
   accept() {
-    if (this.#stay !== undefined) return;
-    if (!current.object) missing('WebSocket.accept in the worker', 'accept it in an object, and pass the request on to that with stub.fetch(request)');
-    current.object.sockets.listen(this);
+    if (this.#stay !== undefined || this.#line || this.#waiting) return;
+    const peer = this.#peer;
+    if (this.#answer !== undefined) {
+      lines().listen(this, this.#answer);
+    } else if (peer?.#waiting) {
+      current.object?.sockets.forget(peer);
+      lines().join(this, peer);
+    } else if (current.object) {
+      current.object.sockets.listen(this);
+    } else {
+      this.#waiting = [];
+    }
   }
 
   send(message) {
-    if (this.#readyState === CLOSING) throw new TypeError("Can't call WebSocket send() after close().");
+    if (this.#readyState === CLOSING || (this.#readyState === CLOSED && this.#line)) throw new TypeError("Can't call WebSocket send() after close().");
     const bytes = view(message);
     const frame = bytes ? [null, binary(bytes)] : [String(message).toWellFormed(), null];
-    this.#when(() => host.socketSend(this.#instance, this.#id, ...frame));
+    this.#when(() => (this.#line ? this.#line.send(...frame) : host.socketSend(this.#instance, this.#id, ...frame)));
   }
 
   close(code, reason) {
@@ -149,9 +194,12 @@ export class WebSocket extends EventTarget {
     if (!(number >= 1000 && number < 5000) || [1004, 1005, 1006, 1015].includes(number)) {
       throw new DOMException(`Invalid WebSocket close code: ${code}.`, 'InvalidAccessError');
     }
-    if (this.#readyState !== OPEN) return;
     const why = String(reason ?? '').toWellFormed();
-    this.#when(() => host.socketClose(this.#instance, this.#id, number, why));
+    if (encodeUtf8(why).length > REASON_BYTES_MAX) {
+      throw new DOMException(`WebSocket close reason must not be longer than ${REASON_BYTES_MAX} bytes when UTF-8 encoded.`, 'SyntaxError');
+    }
+    if (this.#readyState !== OPEN) return;
+    this.#when(() => (this.#line ? this.#line.close(code === undefined ? 1005 : number, why) : host.socketClose(this.#instance, this.#id, number, why)));
     this.#readyState = CLOSING;
   }
 
@@ -169,19 +217,19 @@ export class WebSocket extends EventTarget {
   }
 
   get readyState() {
-    return this.#readyState;
+    return this.#isClosed ? CLOSING : this.#readyState;
   }
 
   get url() {
-    return null;
+    return this.#about.url;
   }
 
   get protocol() {
-    return '';
+    return this.#about.protocol;
   }
 
   get extensions() {
-    return '';
+    return this.#about.extensions;
   }
 
   get [Symbol.toStringTag]() {
@@ -273,6 +321,11 @@ export class Sockets {
     this.#waiting.add(socket);
   }
 
+  /** Code has both ends. */
+  forget(socket) {
+    this.#waiting.delete(socket);
+  }
+
   /** A socket gets the connection that the request of `event` asks for. */
   connect(socket, event) {
     this.#waiting.delete(socket);
@@ -292,6 +345,7 @@ export class Sockets {
   /** Tells the code that listens of the end. Whether it is for such code. */
   gone(socket, tags, { code, reason }) {
     if (!tags.includes(LISTENED)) return false;
+    inside.gone(socket);
     socket.dispatchEvent(new CloseEvent('close', { code, reason, wasClean: code !== 1006 }));
     return true;
   }

@@ -1,6 +1,6 @@
 // The module `cloudflare:workers`.
 import { missing } from 'dotdo:host';
-import { env, waitUntilOfEvent } from 'dotdo:environment';
+import { env, exported, waitUntilOfEvent } from 'dotdo:environment';
 
 export class DurableObject {
   constructor(ctx, env) {
@@ -31,7 +31,7 @@ export const WorkflowEntrypoint = absentClass('WorkflowEntrypoint');
 
 const absentObject = (name) => new Proxy({}, { get: (_, member) => (typeof member === 'symbol' ? undefined : missing(`${name}.${member}`)) });
 
-export const exports = absentObject('exports');
+export { exported as exports };
 export const cache = absentObject('cache');
 export { tracing } from 'dotdo:tracing';
 export const withEnv = () => missing('withEnv');

@@ -50,6 +50,7 @@ struct Exported {
     classes: Vec<String>,
     functions: Vec<String>,
     handlers: Vec<String>,
+    entrypoints: Vec<String>,
 }
 
 impl Bundle {
@@ -83,6 +84,7 @@ impl Bundle {
         let bindings = Some(&config.bindings).filter(|bindings| !bindings.is_empty());
         let environment = serde_json::json!({
             "vars": config.vars, "classes": config.classes, "bindings": bindings,
+            "services": config.services,
             "assets": config.assets.as_ref().and_then(Assets::binding),
         });
         let parts = Parts {
@@ -148,7 +150,7 @@ const HANDLERS: [&str; 3] = ["fetch", "queue", "scheduled"];
 /// The names of the classes, if the bundle has what its configuration says, and nothing that is
 /// not here.
 fn checked(config: &Config, exported: Exported) -> Result<Vec<String>> {
-    let Exported { mut classes, functions, handlers } = exported;
+    let Exported { mut classes, functions, handlers, entrypoints } = exported;
     let absent: Vec<&String> =
         handlers.iter().filter(|name| !HANDLERS.contains(&name.as_str())).collect();
     if !absent.is_empty() {
@@ -169,6 +171,14 @@ fn checked(config: &Config, exported: Exported) -> Result<Vec<String>> {
         if is_needed && !handlers.iter().any(|name| name == handler) {
             return Err(Error::invalid(format!(
                 "expected the worker to have a handler {handler}, which {setting} is for, got none"
+            )));
+        }
+    }
+    for (binding, service) in &config.services {
+        let name = service.export();
+        if !entrypoints.iter().any(|known| known == name) {
+            return Err(Error::invalid(format!(
+                "the service {binding} names the entrypoint {name}, which the worker does not export; it exports {entrypoints:?}"
             )));
         }
     }

@@ -6,6 +6,7 @@ use dotdo::{Error, RemoteObject, Request, Response, Result};
 
 use crate::bodies::Arrived;
 use crate::event::{Answer, Call, Failed, Head};
+use crate::lines::{Far, Lines};
 use crate::wire::{self, Outgoing, texts};
 
 /// Finds an object by its class and id.
@@ -14,11 +15,7 @@ type Find = Box<dyn Fn(&str, &str) -> Result<RemoteObject> + Send + Sync>;
 /// Who calls.
 pub(crate) enum Way {
     /// A request to the worker, for the client that has sent it.
-    Worker {
-        objects: GatewayObjects,
-        /// Whether that client asks for a WebSocket: a call that does so, too, is for it.
-        is_handshake: bool,
-    },
+    Worker(GatewayObjects),
     /// An event of an object that has left its turn: other objects by class and id.
     Object(Find),
 }
@@ -31,8 +28,23 @@ pub(crate) struct Called {
     pub(crate) body: Option<Arrived>,
     /// The error behind it.
     pub(crate) error: Option<Error>,
-    /// The response that accepts the WebSocket of the worker's client.
-    pub(crate) accepted: Option<Response>,
+    /// The other end of the WebSocket with which it was answered.
+    pub(crate) accepted: Option<Far>,
+}
+
+impl Called {
+    /// Keeps the WebSocket with which it was answered, for code to listen to it.
+    pub(crate) fn keep(&mut self, lines: &Lines) {
+        let Some(far) = self.accepted.take() else { return };
+        match lines.keep(self.answer.call, far) {
+            Ok(()) => self.answer.socket = Some(self.answer.call),
+            Err(error) => {
+                let call = self.answer.call;
+                self.answer = Answer { call, error: Some(Failed::of(&error)), ..Answer::default() };
+                self.error = Some(error);
+            }
+        }
+    }
 }
 
 impl Way {
@@ -68,7 +80,8 @@ impl Way {
             let headers = texts(response.headers());
             let status = response.status().as_u16();
             let answer = Answer { status, headers, ..Answer::default() };
-            return Ok(Called { answer, accepted: Some(response), ..Called::default() });
+            let accepted = Some(Far::Object(response));
+            return Ok(Called { answer, accepted, ..Called::default() });
         }
         let calls_back = about.rpc.is_some_and(|member| member.calls_back);
         answered(response, is_method && !calls_back).await
@@ -80,13 +93,11 @@ impl Way {
         mut request: Request,
         is_method: bool,
     ) -> Result<Response> {
+        if !is_method && wire::asks_for_socket(request.headers()) {
+            request.extensions_mut().insert(Handshake);
+        }
         match self {
-            Self::Worker { objects, is_handshake } => {
-                if *is_handshake && !is_method && wire::asks_for_socket(request.headers()) {
-                    request.extensions_mut().insert(Handshake);
-                }
-                objects.fetch(class, id, request).await
-            }
+            Self::Worker(objects) => objects.fetch(class, id, request).await,
             Self::Object(find) => find(class, id)?.fetch(request).await,
         }
     }

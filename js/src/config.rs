@@ -5,6 +5,7 @@
 mod bindings;
 mod environments;
 mod jsonc;
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::bindings::{Bindings, OWN_CLASSES};
 use self::jsonc::without_comments;
+pub(crate) use self::services::Service;
 use crate::assets::Assets;
 use crate::limits::{TIME_MAX, TIME_MAX_USUAL};
 
@@ -61,7 +63,7 @@ const WITHOUT_MEANING: &[&str] = &[
 
 /// What is read.
 const READ: &[&str] =
-    &["main", "durable_objects", "migrations", "vars", "limits", "secrets", "assets"];
+    &["main", "durable_objects", "migrations", "vars", "limits", "secrets", "services", "assets"];
 
 /// What a bundle is served with.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) assets: Option<Assets>,
     /// Secrets that the worker needs and that nobody has set.
     pub(crate) absent: Vec<String>,
+    /// The services by the names of their bindings.
+    pub(crate) services: BTreeMap<String, Service>,
     /// Those besides classes.
     pub(crate) bindings: Bindings,
     /// Time for which an event may compute.
@@ -102,6 +106,7 @@ impl Config {
             classes: None,
             vars: dev_vars(path.parent(), None)?,
             assets: None,
+            services: BTreeMap::new(),
             bindings: Bindings::default(),
             absent: Vec::new(),
             time_max: TIME_MAX_USUAL,
@@ -139,15 +144,18 @@ impl Config {
             main.ok_or_else(|| Error::invalid("expected the file of the worker as `main`"))?;
         check_migrations(settings.get("migrations"))?;
         let vars = settings.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
-        let classes = bindings(settings.get("durable_objects"))?;
+        let name = settings.get("name").and_then(Value::as_str);
+        let classes = bindings(settings.get("durable_objects"), name)?;
+        let services = services::of(settings.get("services"), name)?;
         let bindings = Bindings::of(settings, folder)?;
-        check_names(&classes, &bindings)?;
+        check_names(classes.keys().chain(services.keys()).chain(bindings.names()).collect())?;
         Ok(Self {
             main: folder.join(main),
             classes: Some(classes),
             vars,
             assets: settings.get("assets").map(|assets| Assets::of(assets, folder)).transpose()?,
             absent: Vec::new(),
+            services,
             bindings,
             time_max: time_max(settings.get("limits"))?,
         })
@@ -240,12 +248,12 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The classes by the names of their bindings.
-fn bindings(setting: Option<&Value>) -> Result<BTreeMap<String, String>> {
+/// The classes by the names of their bindings. `own`: the name of the worker.
+fn bindings(setting: Option<&Value>, own: Option<&str>) -> Result<BTreeMap<String, String>> {
     let listed = setting.and_then(|setting| setting.get("bindings")).and_then(Value::as_array);
     let binding = |binding: &Value| {
         let text = |key: &str| binding.get(key).and_then(Value::as_str).map(str::to_owned);
-        if let Some(script) = text("script_name") {
+        if let Some(script) = text("script_name").filter(|script| Some(script.as_str()) != own) {
             return Err(Error::invalid(format!(
                 "durable_objects: expected classes of this worker, got one of {script}; serve one worker with all classes"
             )));
@@ -258,8 +266,7 @@ fn bindings(setting: Option<&Value>) -> Result<BTreeMap<String, String>> {
 }
 
 /// Checks that no two bindings have the same name.
-fn check_names(classes: &BTreeMap<String, String>, bindings: &Bindings) -> Result<()> {
-    let mut names: Vec<&String> = classes.keys().chain(bindings.names()).collect();
+fn check_names(mut names: Vec<&String>) -> Result<()> {
     names.sort();
     let twin = names.windows(2).find(|pair| pair[0] == pair[1]);
     twin.map_or(Ok(()), |pair| {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use dotdo::sockets::{SocketClose, SocketMessage};
 use dotdo::{Error, ErrorKind};
 
 /// An event: what the dispatcher in `runtime/main.js` takes.
@@ -96,9 +97,25 @@ pub(crate) struct Answer {
     pub(crate) streams: bool,
     /// Whether it is a piece of a body, or none at the end of one; or the end of a wait.
     pub(crate) piece: bool,
-    /// The number under which the worker's request keeps the WebSocket that was accepted.
+    /// The number of the WebSocket with which it was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) socket: Option<u64>,
+    /// What has come on a WebSocket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) frame: Option<FrameAbout>,
+}
+
+/// What has come on a WebSocket of which code has one end.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FrameAbout {
+    Text(String),
+    /// The answer's bytes.
+    Binary,
+    End {
+        code: u16,
+        reason: String,
+    },
 }
 
 /// An exception, as it crosses between objects and to the log.
@@ -147,6 +164,8 @@ pub(crate) enum Effect {
     Reset { instance: u64, failed: Failed },
     /// Something was done to a body.
     Body(BodyChange),
+    /// Something was done to the WebSocket with this number.
+    Line(u64, LineChange),
 }
 
 /// What code does to a body.
@@ -158,6 +177,26 @@ pub(crate) enum BodyChange {
     Finished { stream: u64, failed: Option<String> },
     /// Nobody reads a body from outside any more.
     Dropped(u64),
+}
+
+/// What goes over a WebSocket of which code has one end.
+#[derive(Debug)]
+pub(crate) enum LineFrame {
+    Message(SocketMessage),
+    /// The last one.
+    End(SocketClose),
+}
+
+/// What code does to such a WebSocket.
+#[derive(Debug)]
+pub(crate) enum LineChange {
+    /// It has the one end of a new one, of which the other is a client's.
+    Made,
+    /// It listens from now on.
+    Opened,
+    Sent(LineFrame),
+    /// It lets go of it.
+    Dropped,
 }
 
 /// What code has begun and goes on without it; its end is an event.
@@ -181,6 +220,8 @@ pub(crate) enum Work {
     Timer(Duration),
     /// Waits for what happens to a body.
     Body(OfBody),
+    /// Waits for what comes on the WebSocket with this number.
+    Line(u64),
 }
 
 /// What code waits for at a body.
@@ -201,6 +242,9 @@ pub(crate) struct Fetch {
     pub(crate) head: Head,
     /// Whether redirects are followed.
     pub(crate) follows: bool,
+    /// Whether it asks for a WebSocket.
+    #[serde(default)]
+    pub(crate) upgrades: bool,
     /// The body, which does not come as JSON.
     #[serde(skip)]
     pub(crate) body: Option<Vec<u8>>,
@@ -214,8 +258,10 @@ pub(crate) struct Outcome {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) text: String,
-    /// The WebSocket of the response: 0, or the number of an object's answer.
+    /// The WebSocket of the response: its number, or 0 in an object, which has accepted it.
     pub(crate) socket: Option<u64>,
+    /// Whether the worker has the other end of that itself.
+    pub(crate) is_own: bool,
     /// The number of the response's stream, which goes on after what its body is now.
     pub(crate) stream: Option<u64>,
     /// The number of the body from outside that is the response's.

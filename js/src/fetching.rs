@@ -3,6 +3,8 @@
 //! Promises: unless the machine says otherwise, no request reaches an address that is not public,
 //! whatever a name resolves to and wherever a response redirects; what is read is bounded.
 
+mod upgrade;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
@@ -15,15 +17,17 @@ use reqwest::{Client, Url};
 use url::Host;
 
 use crate::bodies::Arrived;
-use crate::event::{Answer, Failed, Fetch};
+use crate::calls::Called;
+use crate::event::{Answer, Failed, Fetch, Head};
 use crate::limits::{FETCH_CONNECT_MAX, FETCH_TIME_MAX, REDIRECTS_MAX};
 use crate::wire;
 
 /// Sends requests to other servers.
 pub(crate) struct Fetcher {
     private_networks: bool,
-    /// Made when they are needed: one that follows redirects, and one that does not.
-    clients: [OnceLock<Client>; 2],
+    /// Made when they are needed: one that does not follow redirects, one that does, and one for
+    /// WebSockets, which are opened in HTTP/1.1.
+    clients: [OnceLock<Client>; 3],
 }
 
 /// Why there is no response.
@@ -36,54 +40,49 @@ impl Fetcher {
         Self { private_networks, clients: Default::default() }
     }
 
-    /// Sends a request: the answer of the operation `id`, with its body.
-    pub(crate) async fn fetch(&self, id: u64, fetch: Fetch) -> (Answer, Option<Arrived>) {
-        match self.answer(fetch).await {
-            Ok((answer, body)) => (Answer { call: id, ..answer }, Some(body)),
-            Err(error) => {
-                let failed = Failed {
-                    name: "TypeError".to_owned(),
-                    message: error.message().to_owned(),
-                    code: Some(error.code().to_owned()),
-                    ..Failed::default()
-                };
-                (Answer { call: id, error: Some(failed), ..Answer::default() }, None)
-            }
-        }
+    /// Sends a request: the answer of the operation `id`, with its body or its WebSocket.
+    pub(crate) async fn fetch(&self, id: u64, fetch: Fetch) -> Called {
+        let answered = match fetch.upgrades {
+            true => self.upgrade(fetch).await,
+            false => self.answer(fetch).await,
+        };
+        let mut called = answered.unwrap_or_else(|error| {
+            let failed = Failed {
+                name: "TypeError".to_owned(),
+                message: error.message().to_owned(),
+                code: Some(error.code().to_owned()),
+                ..Failed::default()
+            };
+            let answer = Answer { error: Some(failed), ..Answer::default() };
+            Called { answer, ..Called::default() }
+        });
+        called.answer.call = id;
+        called
     }
 
-    async fn answer(&self, Fetch { head, follows, body }: Fetch) -> Result<(Answer, Arrived)> {
-        let failed = |code, text: String| Error::invalid(text).with_code(code);
-        let url = Url::parse(&head.url).map_err(|cause| {
-            failed("FETCH_REFUSED", format!("cannot fetch {}: {cause}", head.url))
-        })?;
-        self.allow(&url).map_err(|refused| failed("FETCH_REFUSED", refused.to_string()))?;
-        let method = reqwest::Method::from_bytes(head.method.as_bytes())
-            .map_err(|_| failed("FETCH_REFUSED", format!("{:?} is no method", head.method)))?;
+    async fn answer(&self, Fetch { head, follows, body, .. }: Fetch) -> Result<Called> {
+        let (url, method) = self.asked(&head)?;
         let asked = url.clone();
-        let mut request = self.client(follows)?.request(method, url);
+        let client = self.client(if follows { Kind::Following } else { Kind::Plain })?;
+        let mut request = client.request(method, url);
         request = request.headers(sent(wire::headers_of(&head.headers)?));
         if let Some(body) = body {
             request = request.body(body);
         }
-        let host = asked.host_str().unwrap_or("it").to_owned();
-        let failed = move |cause: reqwest::Error| {
-            let (refused, cause) = (is_refused(&cause), causes(&cause.without_url()));
-            let code = if refused { "FETCH_REFUSED" } else { "FETCH_FAILED" };
-            Error::invalid(format!("cannot fetch from {host}: {cause}")).with_code(code)
-        };
+        let failed = failure(&asked);
         let response = request.send().await.map_err(&failed)?;
-        let mut headers = response.headers().clone();
-        wire::strip(&mut headers);
-        let answer = Answer {
-            status: response.status().as_u16(),
-            headers: wire::texts(&headers),
-            redirected: *response.url() != asked,
-            url: Some(response.url().to_string()),
-            ..Answer::default()
-        };
-        let body: reqwest::Body = http::Response::from(response).into_body();
-        Ok((answer, Arrived::of(Body::new(body.map_err(failed))).await?))
+        answered(response, &asked, failed).await
+    }
+
+    /// The URL and the method of a request, if they are allowed.
+    fn asked(&self, head: &Head) -> Result<(Url, reqwest::Method)> {
+        let failed = |text: String| Error::invalid(text).with_code("FETCH_REFUSED");
+        let url = Url::parse(&head.url)
+            .map_err(|cause| failed(format!("cannot fetch {}: {cause}", head.url)))?;
+        self.allow(&url).map_err(|refused| failed(refused.to_string()))?;
+        let method = reqwest::Method::from_bytes(head.method.as_bytes())
+            .map_err(|_| failed(format!("{:?} is no method", head.method)))?;
+        Ok((url, method))
     }
 
     /// Whether a URL may be asked for, as far as it says itself.
@@ -91,8 +90,8 @@ impl Fetcher {
         allow(url, self.private_networks)
     }
 
-    fn client(&self, follows: bool) -> Result<&Client> {
-        let place = &self.clients[usize::from(follows)];
+    fn client(&self, kind: Kind) -> Result<&Client> {
+        let place = &self.clients[kind as usize];
         if let Some(client) = place.get() {
             return Ok(client);
         }
@@ -107,7 +106,7 @@ impl Fetcher {
             }
         });
         let mut client = Client::builder()
-            .redirect(if follows { policy } else { Policy::none() })
+            .redirect(if kind == Kind::Following { policy } else { Policy::none() })
             .connect_timeout(FETCH_CONNECT_MAX)
             .read_timeout(FETCH_TIME_MAX)
             .referer(false);
@@ -115,11 +114,52 @@ impl Fetcher {
             // A proxy would resolve names itself.
             client = client.no_proxy().dns_resolver(Arc::new(Public));
         }
+        if kind == Kind::Upgrading {
+            client = client.http1_only();
+        }
         let client = client
             .build()
             .map_err(|cause| Error::internal(format!("cannot make a client of HTTP: {cause}")))?;
         Ok(place.get_or_init(|| client))
     }
+}
+
+/// What a client is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Following,
+    Upgrading,
+}
+
+/// What becomes of an error of a request to `url`.
+fn failure(url: &Url) -> impl Fn(reqwest::Error) -> Error + Clone + Send + Sync + 'static {
+    let host = url.host_str().unwrap_or("it").to_owned();
+    move |cause: reqwest::Error| {
+        let (refused, cause) = (is_refused(&cause), causes(&cause.without_url()));
+        let code = if refused { "FETCH_REFUSED" } else { "FETCH_FAILED" };
+        Error::invalid(format!("cannot fetch from {host}: {cause}")).with_code(code)
+    }
+}
+
+/// What a response says; `asked` is the URL that it was first asked for.
+async fn answered(
+    response: reqwest::Response,
+    asked: &Url,
+    failed: impl Fn(reqwest::Error) -> Error + Send + Sync + 'static,
+) -> Result<Called> {
+    let mut headers = response.headers().clone();
+    wire::strip(&mut headers);
+    let answer = Answer {
+        status: response.status().as_u16(),
+        headers: wire::texts(&headers),
+        redirected: response.url() != asked,
+        url: Some(response.url().to_string()),
+        ..Answer::default()
+    };
+    let body: reqwest::Body = http::Response::from(response).into_body();
+    let body = Some(Arrived::of(Body::new(body.map_err(failed))).await?);
+    Ok(Called { answer, body, ..Called::default() })
 }
 
 /// The headers that code may determine: what belongs to the connection, it may not.

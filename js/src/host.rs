@@ -10,6 +10,7 @@ mod bytes;
 mod compression;
 mod crypto;
 mod inside;
+mod lines;
 mod names;
 pub(crate) mod sockets;
 mod storage;
@@ -284,6 +285,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> Result<()> {
     texts::install(ctx, &host)?;
     bodies::install(ctx, &host, bridge)?;
     inside::install(ctx, &host)?;
+    lines::install(ctx, &host, bridge)?;
     bindings::install(ctx, &host)?;
     storage::install(ctx, &host, bridge)?;
     sockets::install(ctx, &host, bridge)?;

@@ -151,6 +151,10 @@ impl Instance {
                     let under_way = under_way.clone();
                     ctx.after_commit(move || under_way.bodies.change(change));
                 }
+                Effect::Line(number, change) => {
+                    let under_way = under_way.clone();
+                    ctx.after_commit(move || under_way.lines.change(number, change));
+                }
             }
         }
         if let Some(error) = failure {

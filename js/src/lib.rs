@@ -14,6 +14,7 @@ mod host;
 mod id;
 mod instance;
 mod limits;
+mod lines;
 mod machine;
 mod modules;
 mod object;

@@ -77,6 +77,29 @@ pub(crate) const PIECE_BYTES_MAX: usize = 256 << 10;
 /// waits.
 pub(crate) const QUEUED_BYTES_MAX: usize = 256 << 10;
 
+/// Maximum number of WebSockets of which an object has the other end, or the worker for one request.
+pub(crate) const LINES_MAX: usize = 1024;
+
+/// Number of frames of such a WebSocket that wait for code before no more is read.
+pub(crate) const LINE_WAITING_MAX: usize = 16;
+
+/// Number of bytes that code may have sent on one and that the other end has not read: it breaks off
+/// then, as nothing makes code wait.
+pub(crate) const LINE_QUEUED_BYTES_MAX: usize = 64 << 20;
+
+/// Maximum size of a message of another server, in bytes: Cloudflare's.
+pub(crate) const LINE_MESSAGE_BYTES_MAX: usize = 32 << 20;
+
+/// Maximum time that another server takes to answer the end of a WebSocket.
+pub(crate) const LINE_CLOSE_MAX: Duration = Duration::from_secs(10);
+
+/// Maximum time that sending to another server makes no progress.
+pub(crate) const LINE_WRITE_MAX: Duration = Duration::from_secs(30);
+
+/// Another server that says nothing gets a ping after this time, and is given up after as long again:
+/// an object would stay in memory for it.
+pub(crate) const LINE_PING_INTERVAL: Duration = Duration::from_secs(30);
+
 /// Maximum size of an asset, in bytes: Cloudflare's.
 pub(crate) const ASSET_BYTES_MAX: u64 = 25 << 20;
 

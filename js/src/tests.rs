@@ -4,6 +4,7 @@ mod bindings;
 mod cases;
 mod contexts;
 mod limits;
+mod lines;
 mod slices;
 mod sockets;
 mod streams;

@@ -19,6 +19,7 @@ use crate::bodies::{Bodies, Ended};
 use crate::calls::{Called, Way};
 use crate::event::{Operation, What, Work};
 use crate::limits::{CALLS_AT_ONCE, REST_TIME_MAX, RESUME_PAUSE, RESUME_TRIES};
+use crate::lines::Lines;
 use crate::object::JsObject;
 use crate::realms::Realms;
 
@@ -32,6 +33,7 @@ pub(crate) struct UnderWay {
     /// Places for calls; further ones wait.
     calls: Arc<Semaphore>,
     pub(crate) bodies: Bodies,
+    pub(crate) lines: Lines,
 }
 
 #[derive(Default)]
@@ -64,7 +66,8 @@ pub(crate) struct Answered {
 impl UnderWay {
     pub(crate) fn new(realms: Arc<Realms>, place: usize, instance: u64) -> Self {
         let calls = Arc::new(Semaphore::new(CALLS_AT_ONCE));
-        Self { realms, place, instance, state: Mutex::default(), calls, bodies: Bodies::default() }
+        let (state, bodies, lines) = Default::default();
+        Self { realms, place, instance, state, calls, bodies, lines }
     }
 
     /// A slice has run.
@@ -174,6 +177,14 @@ impl UnderWay {
         }
     }
 
+    /// The answer of a call, whose body and WebSocket are kept.
+    fn called(&self, mut called: Called) -> (What, Option<Vec<u8>>) {
+        called.keep(&self.lines);
+        let Called { mut answer, body, .. } = called;
+        let body = self.bodies.arrive(&mut answer, body);
+        (What::Answer { instance: Some(self.instance), answer }, body)
+    }
+
     /// What an operation answers.
     async fn answer(
         &self,
@@ -188,14 +199,14 @@ impl UnderWay {
                 let _place = self.calls.acquire().await;
                 let object = object.clone();
                 let way = Way::Object(Box::new(move |class, id| object.object(class, id)));
-                let Called { mut answer, body, .. } = way.call(id, call).await;
-                let body = self.bodies.arrive(&mut answer, body);
-                (What::Answer { instance, answer }, body)
+                self.called(way.call(id, call).await)
             }
             Work::Fetch(fetch) => {
                 let _place = self.calls.acquire().await;
-                let (mut answer, body) = self.realms.fetcher().fetch(id, fetch).await;
-                let body = self.bodies.arrive(&mut answer, body);
+                self.called(self.realms.fetcher().fetch(id, fetch).await)
+            }
+            Work::Line(number) => {
+                let (answer, body) = self.lines.next(id, number).await;
                 (What::Answer { instance, answer }, body)
             }
             Work::Asset(head) => {
@@ -225,6 +236,7 @@ impl UnderWay {
         drop(state);
         events.into_iter().for_each(|event| self.realms.place(self.place).wait_no_more(event));
         self.bodies.end();
+        self.lines.end();
         drop((operations, stay));
     }
 

@@ -19,8 +19,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::bodies::{Arrived, Bodies, Ended};
 use crate::calls::{Called, Way};
-use crate::event::{Answer, Effect, Event, Failed, Fault, Head, Operation, What, Work};
+use crate::event::{Answer, Effect, Event, Failed, Fault, Head, LineChange, Operation, What, Work};
 use crate::limits::{CALLS_AT_ONCE, REST_TIME_MAX};
+use crate::lines::{Far, Lines, relay};
 use crate::realms::Realms;
 use crate::wire::{self, UNCAUGHT};
 
@@ -65,6 +66,8 @@ type UnderWay = Pin<Box<dyn Future<Output = Option<Came>> + Send>>;
 enum Came {
     Called(Box<Called>),
     Rang(u64),
+    /// What was passed on between the client and another server has ended.
+    Relayed,
 }
 
 /// A request to the worker.
@@ -72,6 +75,9 @@ struct Visit {
     realms: Arc<Realms>,
     clock: Arc<dyn Clock>,
     way: Arc<Way>,
+    objects: GatewayObjects,
+    /// Whether its client asks for a WebSocket.
+    is_handshake: bool,
     place: usize,
     /// The realm in which it began.
     generation: Option<u64>,
@@ -86,8 +92,9 @@ struct Visit {
     /// The errors of its calls, by which exceptions that pass on one are known.
     errors: Vec<Error>,
     bodies: Arc<Bodies>,
-    /// The responses of objects that have accepted it; one of them may be the worker's.
-    accepted: Vec<Option<Response>>,
+    lines: Arc<Lines>,
+    /// Whether something is passed on between the client and another server.
+    is_relaying: bool,
 }
 
 impl Drop for Visit {
@@ -106,7 +113,9 @@ impl Visit {
         Self {
             realms,
             clock,
-            way: Arc::new(Way::Worker { objects, is_handshake }),
+            way: Arc::new(Way::Worker(objects.clone())),
+            objects,
+            is_handshake,
             place,
             generation: None,
             event,
@@ -116,7 +125,8 @@ impl Visit {
             ended,
             errors: Vec::new(),
             bodies: Arc::default(),
-            accepted: Vec::new(),
+            lines: Arc::default(),
+            is_relaying: false,
         }
     }
 
@@ -127,8 +137,11 @@ impl Visit {
         }
         let (outcome, body) = ended.ok_or_else(|| Error::internal("a request has an end"))?;
         let answer = match outcome.error {
-            None => match outcome.socket.and_then(|number| self.take_accepted(number)) {
-                Some(upgraded) => wire::accepted(&outcome, upgraded),
+            None => match outcome.socket {
+                Some(number) => self
+                    .accepted(number, outcome.is_own)
+                    .inspect_err(|_| self.lines.change(number, LineChange::Dropped))
+                    .and_then(|upgraded| wire::accepted(&outcome, upgraded)),
                 None => wire::response_of(&outcome, body),
             },
             Some(failed) => Err(self.uncaught(failed)),
@@ -139,11 +152,14 @@ impl Visit {
         answer
     }
 
-    /// What the worker has begun goes on after its response: as long as that streams, and for a time.
+    /// What the worker has begun goes on after its response: as long as that streams or a WebSocket is
+    /// open, and for a time.
     async fn finish(mut self) {
         let mut until = None;
         while !self.operations.is_empty() {
-            let next = if self.bodies.outlets.is_empty() {
+            let is_over =
+                self.bodies.outlets.is_empty() && self.lines.is_empty() && !self.is_relaying;
+            let next = if is_over {
                 let until = *until.get_or_insert_with(|| Instant::now() + REST_TIME_MAX);
                 let Ok(next) = timeout_at(until, self.go_on()).await else { return };
                 next
@@ -178,14 +194,16 @@ impl Visit {
             Came::Rang(operation) => {
                 return self.enter(What::Timer { instance: None, operation }, None).await;
             }
+            Came::Relayed => {
+                self.is_relaying = false;
+                return Ok(None);
+            }
         };
-        let Called { mut answer, body, error, accepted } = *called;
+        let mut called = *called;
+        called.keep(&self.lines);
+        let Called { mut answer, body, error, .. } = called;
         self.know(&mut answer, error);
         let body = self.bodies.arrive(&mut answer, body);
-        if accepted.is_some() {
-            self.accepted.push(accepted);
-            answer.socket = Some(self.accepted.len() as u64);
-        }
         self.enter(What::Answer { instance: None, answer }, body).await
     }
 
@@ -239,6 +257,7 @@ impl Visit {
                 Effect::Begun(operation) => self.begin(operation),
                 Effect::Cancelled(id) => _ = self.begun.remove(&id),
                 Effect::Body(change) => self.bodies.change(change),
+                Effect::Line(number, change) => self.lines.change(number, change),
                 // There is no object here.
                 Effect::Reset { .. } => {}
             }
@@ -248,7 +267,7 @@ impl Visit {
 
     fn begin(&mut self, Operation { id, work }: Operation) {
         let (way, places, clock) = (self.way.clone(), self.places.clone(), self.clock.clone());
-        let bodies = self.bodies.clone();
+        let (bodies, lines) = (self.bodies.clone(), self.lines.clone());
         let (realms, counted) =
             (self.realms.clone(), Counted::new(self.realms.clone(), self.place));
         let (begun, cancelled) = oneshot::channel();
@@ -264,7 +283,11 @@ impl Visit {
                     }
                     Work::Fetch(fetch) => {
                         let _place = places.acquire_owned().await;
-                        let (answer, body) = realms.fetcher().fetch(id, fetch).await;
+                        Came::Called(Box::new(realms.fetcher().fetch(id, fetch).await))
+                    }
+                    Work::Line(number) => {
+                        let (answer, bytes) = lines.next(id, number).await;
+                        let body = bytes.map(Arrived::Whole);
                         Came::Called(Box::new(Called { answer, body, ..Called::default() }))
                     }
                     Work::Asset(head) => {
@@ -290,10 +313,32 @@ impl Visit {
         }));
     }
 
-    /// The response of an object by which a WebSocket goes to the client.
-    fn take_accepted(&mut self, number: u64) -> Option<Response> {
-        let at = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.accepted.get_mut(at)?.take()
+    /// The response by which the client gets the WebSocket with this number: an object's, that of another
+    /// server, or one of which the worker has the other end itself.
+    fn accepted(&mut self, number: u64, is_own: bool) -> Result<Response> {
+        if !self.is_handshake {
+            let text = "the worker returns a WebSocket for a request that does not ask for one: expected the header Upgrade: websocket, and a server that can keep connections";
+            return Err(Error::handler(text).with_code("NOT_A_WEBSOCKET"));
+        }
+        let far = match self.lines.take(number) {
+            Some(Far::Object(upgraded)) => return Ok(upgraded),
+            Some(far) => Some(far),
+            None if is_own => None,
+            None => {
+                let text = "the worker returns a WebSocket that it has already used or returned";
+                return Err(Error::handler(text).with_code(UNCAUGHT));
+            }
+        };
+        let (response, socket) = self.objects.accept()?;
+        match far {
+            None => self.lines.attach(number, Far::Client(socket)),
+            Some(far) => {
+                self.is_relaying = true;
+                let relaying = relay([far, Far::Client(socket)]).map(|()| Some(Came::Relayed));
+                self.operations.push(Box::pin(relaying));
+            }
+        }
+        Ok(response)
     }
 
     /// Notes the error behind an answer, so that it can be given to the client as it is.

@@ -63,6 +63,22 @@ fn what_is_not_here_is_refused_by_its_name() {
             r#"{"main": "a.js", "durable_objects": {"bindings": [{"name": "A", "class_name": "A", "script_name": "other"}]}}"#,
             "got one of other",
         ),
+        (
+            r#"{"main": "a.js", "name": "own", "services": [{"binding": "B", "service": "billing"}]}"#,
+            "B is of the worker \"billing\", expected one of this worker, \"own\"; put both into one",
+        ),
+        (
+            r#"{"main": "a.js", "services": [{"binding": "B", "service": "billing"}]}"#,
+            "which has no name",
+        ),
+        (
+            r#"{"main": "a.js", "name": "own", "services": [{"binding": "B", "service": "own", "remote": true}]}"#,
+            "does not have remote of B",
+        ),
+        (
+            r#"{"main": "a.js", "name": "own", "vars": {}, "services": [{"binding": "B", "service": "own"}], "kv_namespaces": [{"binding": "B"}]}"#,
+            "two bindings have the name B",
+        ),
         (r#"{"main": "a.js", "limits": {"cpu_ms": -1}}"#, "limits.cpu_ms"),
         (r#"{"name": "a"}"#, "as `main`"),
         ("{", "wrangler.jsonc"),

@@ -17,6 +17,8 @@ const MODULES: &[(&str, &str)] = &[
     ("dotdo:web/url", "web/url.js"),
     ("dotdo:environment", "environment.js"),
     ("dotdo:lazy", "lazy.js"),
+    ("dotdo:entrypoints", "entrypoints.js"),
+    ("dotdo:lines", "lines.js"),
     ("dotdo:forms", "forms.js"),
     ("dotdo:subtle", "subtle.js"),
     ("dotdo:crypto/aes", "crypto/aes.js"),

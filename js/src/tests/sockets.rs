@@ -138,7 +138,7 @@ fn sockets_are_accepted_hear_and_are_heard_and_leave() {
         let left = told(&mut server, "/left").await;
         let expected = [
             json!(["bob-smith", 4000, "as asked", true, 3]),
-            json!(["ada", 1000, "so long", true, 3]),
+            json!(["ada", 1000, "so long", true, 2]),
         ];
         assert_eq!(left, json!(expected));
         assert_eq!(told(&mut server, "/there").await, json!([]));

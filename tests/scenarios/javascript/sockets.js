@@ -45,6 +45,10 @@ export class Room extends DurableObject {
         return new Response(null, { status: 101, webSocket: client });
       }
       case '/closed': return Response.json(this.closed ?? null);
+      case '/note':
+        await this.ctx.storage.put('noted', JSON.parse(url.searchParams.get('what')));
+        return new Response();
+      case '/noted': return Response.json((await this.ctx.storage.get('noted')) ?? null);
       case '/left': return Response.json((await this.ctx.storage.get('left')) ?? []);
       case '/kept': return Response.json((await this.ctx.storage.get('kept')) ?? null);
       case '/count': return Response.json(this.ctx.getWebSockets().length);
@@ -125,8 +129,48 @@ export class Room extends DurableObject {
   }
 }
 
+const told = ({ data }) => (typeof data === 'string' ? data : new Uint8Array(data));
+
+/** A socket that the worker accepts itself, at once or after its response. */
+async function front(server, room, { isLate }) {
+  if (isLate) await scheduler.wait(50);
+  server.binaryType = 'arraybuffer';
+  server.accept();
+  server.send(isLate ? 'late' : 'welcome');
+  server.addEventListener('message', (event) => {
+    const what = told(event);
+    if (what === 'close') server.close(4005, 'front');
+    else if (what === 'state') server.send(String(server.readyState));
+    else server.send(typeof what === 'string' ? `front: ${what}` : what);
+  });
+  server.addEventListener('close', async ({ code, reason, wasClean }) => {
+    const what = JSON.stringify([code, reason, wasClean, server.readyState]);
+    await room.fetch(`https://example.com/note?what=${encodeURIComponent(what)}`);
+  });
+}
+
+/** The worker passes on between a client and an object. */
+async function proxy(request, room) {
+  const url = new URL(request.url);
+  const { webSocket: upstream } = await room.fetch(`https://example.com/${url.search}`, { headers: { upgrade: 'websocket' } });
+  const [client, server] = Object.values(new WebSocketPair());
+  for (const [from, to] of [[server, upstream], [upstream, server]]) {
+    from.binaryType = 'arraybuffer';
+    from.accept();
+    from.addEventListener('message', (event) => to.send(told(event)));
+    from.addEventListener('close', ({ code, reason }) => to.close(code, reason));
+  }
+  return new Response(null, { status: 101, webSocket: client, headers: { 'x-by': 'proxy' } });
+}
+
 export default {
-  fetch(request, env) {
-    return env.ROOM.getByName('room').fetch(request);
+  fetch(request, env, ctx) {
+    const room = env.ROOM.getByName('room');
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === '/proxy') return proxy(request, room);
+    if (pathname !== '/front') return room.fetch(request);
+    const [client, server] = Object.values(new WebSocketPair());
+    ctx.waitUntil(front(server, room, { isLate: searchParams.has('late') }));
+    return new Response(null, { status: 101, webSocket: client });
   },
 };
