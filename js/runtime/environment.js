@@ -19,11 +19,16 @@ export function waitUntilOfEvent(work) {
 export class DurableObjectId {
   #hex;
   #type;
+  #name;
 
   constructor(type, hex, name) {
     this.#type = type;
     this.#hex = hex;
-    if (name !== undefined) Object.defineProperty(this, 'name', { value: name, enumerable: true });
+    this.#name = name;
+  }
+
+  get name() {
+    return this.#name;
   }
 
   toString() {

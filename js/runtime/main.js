@@ -7,13 +7,14 @@ import { pairsOf } from 'dotdo:web/headers';
 import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
 import { answered, bind, bundle, configure, current, env, exported as exposed, expose, fetch } from 'dotdo:environment';
 import { described } from 'dotdo:errors';
-import { alarmOn, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
+import { alarmOn, beginBlock, fetchOn, forget, guardBlocks, invokeOn, make, requestOf, resumed, socketEndOn, socketMessageOn } from 'dotdo:objects';
 import { bindings, bodies, isStream, sockets, timers } from 'dotdo:lazy';
 import { enter, whenSliceEnds } from 'dotdo:operations';
 import { endTransactions } from 'dotdo:storage';
 
 const { parse, stringify } = JSON;
-const HANDLERS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'test'];
+const SENT = ['fetch', 'scheduled', 'queue'];
+const NEVER_SENT = ['email', 'tail', 'trace', 'test'];
 
 install({ fetch });
 
@@ -28,7 +29,9 @@ function describe(exported) {
   const entrypoints = Object.entries(exported).filter(isEntrypoint).map(([name]) => name);
   expose(entrypoints);
   const front = typeof exported.default === 'function' ? exported.default.prototype : exported.default;
-  const handlers = HANDLERS.filter((name) => typeof front?.[name] === 'function');
+  const isHandler = (name) => typeof front?.[name] === 'function';
+  // A router that is a proxy has whatever it is asked for (itty-router).
+  const handlers = [...SENT.filter(isHandler), ...NEVER_SENT.filter((name) => isHandler(name) && name in front)];
   const functions = Object.keys(exported).filter((name) => typeof exported[name] === 'function');
   return stringify({ classes, functions, handlers, entrypoints });
 }
@@ -133,14 +136,16 @@ export function rejection(promise, reason, isHandled) {
   else rejected.set(promise, reason);
 }
 
-/** Nothing is left to do. */
+/** Nothing is left to do; whether something was begun. */
 export function endSlice() {
+  if (beginBlock()) return true;
   whenSliceEnds.forEach((work) => work());
   endTransactions();
   guardBlocks();
-  if (!rejected.size) return;
+  if (!rejected.size) return false;
   for (const reason of rejected.values()) {
     host.log('error', `a rejected promise was not handled: ${reason?.stack ? `${reason}\n${reason.stack}` : String(reason)}`.toWellFormed());
   }
   rejected.clear();
+  return false;
 }

@@ -1,4 +1,5 @@
 // The instances of a bundle's classes, and what runs on them.
+import { context, within } from 'dotdo:context';
 import { host, missing } from 'dotdo:host';
 import { DurableObject } from 'dotdo:workers';
 import { DurableObjectId, current, env, exported } from 'dotdo:environment';
@@ -7,7 +8,7 @@ import { requestFrom } from 'dotdo:web';
 import { rpc, sockets, timers } from 'dotdo:lazy';
 import { described } from 'dotdo:errors';
 import { use } from 'dotdo:members';
-import { whenGone } from 'dotdo:operations';
+import { owner, whenGone } from 'dotdo:operations';
 
 /** A class of the runtime's own, which gets the head and the bytes of a request as they came. */
 export class OwnObject {}
@@ -43,6 +44,9 @@ const BLOCK_MS_MAX = 30_000;
 /** Objects that block events since this slice. */
 const blocking = new Set();
 
+/** Objects with blocks that have not begun. */
+const waiting = new Set();
+
 /** Ends the value of an object: its next event gets a new one. */
 class Reset extends Error {
   constructor(cause) {
@@ -55,6 +59,9 @@ class DurableObjectState {
   #instance;
   /** What blocks events, with the timer that ends it. */
   #blocks = new Map();
+  /** Those that have not begun. */
+  #pending = [];
+  #running = 0;
   #ended = null;
 
   constructor(instance, id, storage) {
@@ -66,6 +73,7 @@ class DurableObjectState {
 
   acceptWebSocket(socket, tags) {
     this.#instance.sockets.accept(socket, tags);
+    this.storage._keepName();
   }
 
   getWebSockets(tag) {
@@ -84,13 +92,24 @@ class DurableObjectState {
     return this.#instance.sockets.autoResponse;
   }
 
-  /** Other events wait for the end of `work`. What it does at once ends in the same slice, as no other event has. */
+  /**
+   * Other events wait for the end of `work`, which begins when nothing else is left to do in the slice: the
+   * constructor of a base class may call this. Of several, each begins when the one before has ended, but
+   * one that is called within another begins inside of it.
+   */
   blockConcurrencyWhile(work) {
-    const result = (async () => work())();
-    const guarded = result.catch((error) => {
+    const { promise, resolve } = Promise.withResolvers();
+    const frame = context.current;
+    const begin = () => {
+      this.#running++;
+      resolve(this.#ended ? Promise.reject(this.#ended) : within(frame, async () => work(), undefined, []));
+    };
+    this.#pending.push({ begin, isInside: this.#running > 0 });
+    const guarded = promise.catch((error) => {
       throw this._end(error);
     });
     const over = () => {
+      this.#running--;
       const timer = this.#blocks.get(guarded);
       if (timer !== undefined) timers().clearTimeout(timer);
       this.#blocks.delete(guarded);
@@ -98,7 +117,19 @@ class DurableObjectState {
     guarded.then(over, over);
     this.#blocks.set(guarded, undefined);
     blocking.add(this);
+    waiting.add(this);
     return guarded;
+  }
+
+  /** Begins the next block of this object, whose slice it is; whether there is one. */
+  _beginBlock() {
+    if (this.#instance.number !== owner) return false;
+    const at = this.#pending.findIndex(({ isInside }) => isInside || this.#running === 0);
+    if (at === -1) return false;
+    const [{ begin }] = this.#pending.splice(at, 1);
+    if (!this.#pending.length) waiting.delete(this);
+    begin();
+    return true;
   }
 
   /** Work that an object has begun goes on without this. */
@@ -164,10 +195,14 @@ for (const name of ['getWebSocketAutoResponseTimestamp', 'setHibernatableWebSock
 /** These objects and requests to the worker have left memory. */
 export function forget(tokens) {
   for (const token of tokens) {
+    waiting.delete(instances.get(token)?.ctx);
     instances.delete(token);
     for (const forget of whenGone) forget(token);
   }
 }
+
+/** Nothing is left to do in a slice: begins the next block of its object; whether there is one. */
+export const beginBlock = () => waiting.size > 0 && [...waiting].some((ctx) => ctx._beginBlock());
 
 /** A slice has ended: what still blocks events gets a time. */
 export function guardBlocks() {
@@ -183,12 +218,16 @@ export function resumed(instance) {
   current.object = object;
 }
 
-export async function make(type, name, { instance, object, named }) {
+export async function make(type, name, { instance, object, named: given }) {
+  const named = given ?? undefined;
   const id = new DurableObjectId(name, object, named);
   const made = new Instance(instance, { class: name, object, name: named });
-  const ctx = new DurableObjectState(made, id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'));
+  const isOwn = type.prototype instanceof OwnObject;
+  const hasAlarm = typeof type.prototype?.alarm === 'function';
+  const storage = new DurableObjectStorage(made, { hasAlarm, named: isOwn ? undefined : named });
+  const ctx = new DurableObjectState(made, id, storage);
   current.object = made;
-  const value = type.prototype instanceof OwnObject ? new type(ctx, env, instance) : new type(ctx, env);
+  const value = isOwn ? new type(ctx, env, instance) : new type(ctx, env);
   instances.set(instance, Object.assign(made, { value, ctx }));
   await ctx._settle();
 }

@@ -239,13 +239,18 @@ export class DurableObjectStorage {
   #values;
   #hasAlarm;
   #depth = 0;
+  #named;
+  #instance;
 
-  constructor(token, hasAlarm) {
-    this.#token = token;
-    this.#values = new Values(token);
+  /** `named`: what the object's id was made of. */
+  constructor(instance, { hasAlarm, named }) {
+    this.#instance = instance;
+    this.#token = instance.number;
+    this.#named = named;
+    this.#values = new Values(this.#token);
     this.#hasAlarm = hasAlarm;
     this.kv = new SyncKvStorage(this.#values);
-    this.sql = new SqlStorage(token);
+    this.sql = new SqlStorage(this.#token);
   }
 
   get(key) {
@@ -269,10 +274,16 @@ export class DurableObjectStorage {
       this.transactionSync(() => dropTables(this.#token));
       host.kvDeleteAll(this.#token);
       host.alarmDelete(this.#token);
+      if (this.#named !== undefined && this.#instance.sockets.list().length) this._keepName();
     });
   }
 
   async sync() {}
+
+  /** Events of alarms and of WebSockets do not say what the object's id was made of. */
+  _keepName() {
+    if (this.#named !== undefined) host.nameKeep(this.#token, this.#named);
+  }
 
   /** What `work` writes is undone if it fails or asks for it, unless it awaits something outside before. */
   async transaction(work) {
@@ -330,6 +341,7 @@ export class DurableObjectStorage {
         throw new Error('Your Durable Object class must have an alarm() handler in order to call setAlarm()');
       }
       host.alarmSet(this.#token, timeOf(when));
+      this._keepName();
     });
   }
 

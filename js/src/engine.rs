@@ -147,9 +147,16 @@ impl Engine {
             Ok(Some(text)) => return Err(self.fault(text)),
             Err(error) => return Err(self.fault(error.to_string())),
         }
-        self.finish()?;
-        let tell = self.context.with(|ctx| self.end_slice.clone().restore(&ctx)?.call::<_, ()>(()));
-        tell.map_err(|error| self.fault(error.to_string()))?;
+        loop {
+            self.finish()?;
+            let more = self.context.with(|ctx| {
+                let told = self.end_slice.clone().restore(&ctx).and_then(|end| end.call(()));
+                told.catch(&ctx).map_err(|error| described(&error))
+            });
+            if !more.map_err(|text| self.fault(text))? {
+                break;
+            }
+        }
         self.finish()?;
         self.deadline.at.set(None);
         Ok(self.bridge.take_effects())

@@ -13,7 +13,8 @@ mod inside;
 mod lines;
 mod names;
 pub(crate) mod sockets;
-mod storage;
+mod sqlite;
+pub(crate) mod storage;
 mod texts;
 
 use std::cell::{Cell, RefCell};

@@ -10,6 +10,7 @@ use dotdo::{Context, Error, ObjectId};
 
 use crate::bodies::Ended;
 use crate::event::{Effect, Event, Failed, Fault, Operation, What};
+use crate::host::storage::kept_name;
 use crate::realm::{Realm, Whose};
 use crate::realms::Realms;
 use crate::under_way::{UnderWay, Waiting};
@@ -74,7 +75,7 @@ impl Instance {
 
     /// Runs the constructor of `class`, and what that blocks other events for. If this awaits something
     /// outside, the events of the instance wait for it in JavaScript. `named`: what the object's id
-    /// was made of. Returns what was begun.
+    /// was made of, if the event says it. Returns what was begun.
     ///
     /// # Errors
     ///
@@ -88,6 +89,10 @@ impl Instance {
         ctx.linger();
         let (class, instance) = (class.to_owned(), self.number);
         let object = ctx.id().id().to_owned();
+        let named = match named {
+            Some(named) => Some(named),
+            None => kept_name(ctx).map_err(Stopped::Object)?,
+        };
         let what = What::Make { class, instance, object, named };
         let Ran { turned, begun } = self.run(realm, ctx, what, Given::default())?;
         let failed = match turned {

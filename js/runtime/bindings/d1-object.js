@@ -3,21 +3,9 @@ import { host } from 'dotdo:host';
 import { settings } from 'dotdo:environment';
 import { BoundObject } from 'dotdo:bindings/object';
 
-/** The codes that SQLite's messages stand for, which D1 writes behind them. */
-const CODES = [
-  [/^UNIQUE constraint/, 'SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)'],
-  [/^NOT NULL constraint/, 'SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_NOTNULL)'],
-  [/^FOREIGN KEY constraint/, 'SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)'],
-  [/^CHECK constraint/, 'SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_CHECK)'],
-  [/^datatype mismatch/, 'SQLITE_MISMATCH'],
-  [/^(no such|near|incomplete|table|index|ambiguous|too many|wrong number|unrecognized|duplicate column|there is already)/, 'SQLITE_ERROR'],
-];
-
-function worded(error) {
-  const message = error.message.replace(/^SQLite: /, '');
-  if (/parameter/.test(message) && /expected/.test(message)) return 'Wrong number of parameter bindings for SQL query.';
-  const code = CODES.find(([pattern]) => pattern.test(message))?.[1];
-  return code ? `${message}: ${code}` : message;
+/** What is wrong, as D1 says it. */
+function worded({ message }) {
+  return /parameter/.test(message) && /expected/.test(message) ? 'Wrong number of parameter bindings for SQL query.' : message;
 }
 
 const isEmpty = (sql) => /^(\s|;|--[^\n]*(\n|$)|\/\*[\s\S]*?\*\/)*$/.test(sql);

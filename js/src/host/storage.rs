@@ -9,6 +9,7 @@ use rquickjs::{Array, ArrayBuffer, Ctx, Exception, IntoJs, Object, Result, Value
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::sqlite::worded;
 use super::{Bridge, bytes_of, id};
 
 pub(super) fn install<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result<()> {
@@ -16,6 +17,19 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridg
     lists(ctx, host, bridge)?;
     alarm(ctx, host, bridge)?;
     sql(ctx, host, bridge)
+}
+
+/// The key of what an object's id was made of, for events that don't say it: those of alarms and of
+/// WebSockets that outlive the value. Code does not see it in lists.
+const NAME: &str = "_dotdo_name";
+
+/// What the id of an object was made of, if it was kept.
+///
+/// # Errors
+///
+/// Those of [`dotdo::Storage::get`].
+pub(crate) fn kept_name(ctx: &mut Context) -> dotdo::Result<Option<String>> {
+    ctx.storage().get(NAME)
 }
 
 /// The parameters of a listing, as `runtime/storage.js` writes them.
@@ -66,8 +80,12 @@ fn lists<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result
         let options: Listed = serde_json::from_str(&options)
             .map_err(|cause| Exception::throw_type(&ctx, &cause.to_string()))?;
         has.with(&ctx, id(instance), move |ctx| {
+            let limit = options.limit.map_or(usize::MAX, |limit| limit as usize);
+            let one_more = options.limit.map(|limit| limit.saturating_add(1));
+            let options = Listed { limit: one_more, ..options };
             let found = ctx.storage().list::<Box<RawValue>>(&options.into())?;
-            let flat = found.into_iter().flat_map(|(key, text)| [key, text.get().to_owned()]);
+            let found = found.into_iter().filter(|(key, _)| key != NAME).take(limit);
+            let flat = found.flat_map(|(key, text)| [key, text.get().to_owned()]);
             Ok(flat.collect::<Vec<String>>())
         })
     };
@@ -77,6 +95,14 @@ fn lists<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result
         has.with(&ctx, id(instance), |ctx| ctx.storage().delete_all().map(drop))
     };
     host.set("kvDeleteAll", Function::new(ctx.clone(), delete_all)?)?;
+    let has = bridge.clone();
+    let keep = move |ctx: Ctx<'js>, instance: f64, name: String| {
+        has.with(&ctx, id(instance), move |ctx| match kept_name(ctx)? {
+            Some(_) => Ok(()),
+            None => ctx.storage().put(NAME, &name),
+        })
+    };
+    host.set("nameKeep", Function::new(ctx.clone(), keep)?)?;
     let has = bridge.clone();
     let end = move |ctx: Ctx<'js>, instance: f64| {
         has.with(&ctx, id(instance), |ctx| {
@@ -118,8 +144,8 @@ fn sql<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result<(
         let parameters =
             parameters.iter().map(|value| parameter(&ctx, &value?)).collect::<Result<Vec<_>>>()?;
         let answered = has.with(&ctx, id(instance), move |ctx| {
-            let mut cursor = ctx.sql().exec(&query, parameters)?;
-            let rows = cursor.values()?;
+            let mut cursor = ctx.sql().exec(&query, parameters).map_err(worded)?;
+            let rows = cursor.values().map_err(worded)?;
             let (read, written) = (cursor.rows_read(), cursor.rows_written());
             Ok(Answered { columns: cursor.column_names().to_vec(), rows, read, written })
         })?;

@@ -339,6 +339,24 @@ const objectCases = {
     sql.exec("INSERT INTO u VALUES ('a')");
     return nameOf(() => sql.exec("INSERT INTO u VALUES ('a')"));
   },
+  sql_constraints({ storage: { sql } }) {
+    sql.exec('CREATE TABLE one (id TEXT PRIMARY KEY, n INTEGER NOT NULL CHECK (n > 0), u TEXT UNIQUE) STRICT');
+    sql.exec("CREATE TABLE two (one TEXT REFERENCES one (id)); CREATE TRIGGER refusing BEFORE DELETE ON one BEGIN SELECT RAISE(ABORT, 'never'); END");
+    sql.exec("INSERT INTO one VALUES ('a', 1, 'x')");
+    const messageOf = (statement) => {
+      try {
+        sql.exec(statement);
+        return 'nothing thrown';
+      } catch (error) {
+        return error.message;
+      }
+    };
+    const statements = [
+      "INSERT INTO one VALUES ('a', 1, 'y')", "INSERT INTO one VALUES ('b', 1, 'x')", "INSERT INTO one VALUES ('b', 0, 'y')", "INSERT INTO one (id) VALUES ('b')",
+      "INSERT INTO one VALUES ('b', 'text', 'y')", "INSERT INTO two VALUES ('b')", 'DELETE FROM one', 'INSERT INTO three VALUES (1)', 'CREATE TABLE one (id TEXT)',
+    ];
+    return statements.map(messageOf).map((message) => message.replace(/ at offset \d+/, ''));
+  },
   sql_returning({ storage: { sql } }) {
     table(sql);
     return sql.exec("INSERT INTO t (a) VALUES ('x'), ('y') RETURNING id, a").toArray();
@@ -414,6 +432,41 @@ const objectCases = {
   },
   id_of_object: ({ id }, name) => [id.name, /^[0-9a-f]{64}$/.test(id.toString()), id.equals(id), name],
   block_concurrency: (ctx) => ctx.blockConcurrencyWhile(async () => 'result'),
+  async block_concurrency_begins_later(ctx) {
+    const seen = [];
+    const blocks = [
+      ctx.blockConcurrencyWhile(async () => {
+        seen.push('first');
+        await ctx.storage.get('key');
+        seen.push('first ends');
+      }),
+      ctx.blockConcurrencyWhile(() => seen.push('second')),
+    ];
+    queueMicrotask(() => seen.push('microtask'));
+    seen.push('has begun');
+    await Promise.all(blocks);
+    return seen;
+  },
+  async block_concurrency_after_microtasks(ctx) {
+    const seen = [];
+    const block = ctx.blockConcurrencyWhile(() => seen.push('block'));
+    for (let n = 0; n < 5; n++) {
+      await null;
+      seen.push(n);
+    }
+    await block;
+    return seen;
+  },
+  async block_concurrency_in_another(ctx) {
+    const seen = [];
+    await ctx.blockConcurrencyWhile(async () => {
+      seen.push('outer');
+      await ctx.blockConcurrencyWhile(async () => seen.push('inner'));
+      seen.push('outer ends');
+    });
+    return seen;
+  },
+  constructor_blocks_until_fields_are_there: (ctx, name, object) => object.fieldsInBlock,
   wait_until: (ctx) => ctx.waitUntil(Promise.resolve(1)),
 };
 
@@ -793,6 +846,7 @@ const frontCases = {
   },
   id_of_nonsense: (env) => nameOf(() => env.CASES.idFromString('abc')),
   id_of_nobody: (env) => nameOf(() => env.CASES.idFromString('0'.repeat(64))),
+  name_of_an_object_without: (env) => env.CASES.get(env.CASES.newUniqueId()).nameOfId(),
   unique_ids: (env) => [env.CASES.newUniqueId().equals(env.CASES.newUniqueId()), env.CASES.newUniqueId().name],
   stub: (env) => {
     const stub = env.CASES.get(env.CASES.idFromName('a'));
@@ -892,7 +946,17 @@ class Tally extends RpcTarget {
   }
 }
 
-export class Cases extends DurableObject {
+/** Bases of packages begin in their constructor what uses fields of the class itself. */
+class Base extends DurableObject {
+  constructor(ctx, env) {
+    super(ctx, env);
+    ctx.blockConcurrencyWhile(async () => {
+      this.fieldsInBlock = [this.field?.(), this.count];
+    });
+  }
+}
+
+export class Cases extends Base {
   field = () => 'a field';
   count = 0;
 
@@ -980,6 +1044,10 @@ export class Cases extends DurableObject {
     this.notes.push(`${name} begins`);
     await scheduler.wait(ms);
     this.notes.push(`${name} ends`);
+  }
+
+  nameOfId() {
+    return ['name' in this.ctx.id, this.ctx.id.name];
   }
 
   notesOf() {
