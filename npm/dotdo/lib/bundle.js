@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { decorators } from './decorators.js';
 import { provided, rules } from './modules.js';
 import { relative } from './paths.js';
 
@@ -61,7 +62,7 @@ async function made(project, mode) {
     const onLog = (_, log) => {
       if (log.code === 'UNRESOLVED_IMPORT') seen.absent.push(log);
     };
-    build = await rolldown({ ...optionsOf(project, mode), onLog, plugins: [recorder(seen), provided, rules(project)] });
+    build = await rolldown({ ...optionsOf(project, mode), onLog, plugins: [recorder(seen), provided, rules(project), decorators(project)] });
     const { output } = await build.generate({
       format: 'esm',
       dir: folder,
