@@ -7,7 +7,18 @@ use tempfile::TempDir;
 
 use crate::chores::scratch;
 use crate::server::dotdo;
-use crate::tools::{npm_cache, run};
+use crate::tools::{node_packages, npm_cache, run};
+
+/// The folder with the packages of the projects in `scenarios/javascript/projects`.
+///
+/// # Panics
+///
+/// When they can't be installed, with what is missing.
+pub fn project_packages() -> PathBuf {
+    let manifest = include_str!("../scenarios/javascript/projects/package.json");
+    let lock = include_str!("../scenarios/javascript/projects/package-lock.json");
+    node_packages("projects", manifest, lock)
+}
 
 const MANIFEST: &str = include_str!("tools/npm/package.json");
 

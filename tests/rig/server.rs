@@ -232,7 +232,11 @@ fn listening_address(log: &str) -> Option<String> {
 }
 
 /// The `dotdo` program, built from these sources.
-pub(crate) fn dotdo() -> PathBuf {
+///
+/// # Panics
+///
+/// When it can't be built.
+pub fn dotdo() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(build).clone()
 }

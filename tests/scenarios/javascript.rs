@@ -6,6 +6,7 @@ mod bindings;
 mod fetching;
 mod npm;
 mod outward;
+mod projects;
 mod sockets;
 mod stacks;
 mod streaming;

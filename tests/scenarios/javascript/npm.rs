@@ -1,7 +1,9 @@
 //! From an empty folder to a server that follows its sources, by npm alone.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use dotdo_tests::{Deadline, Npm, Process, code_blocks, scratch};
 use nix::sys::signal::Signal;
@@ -127,6 +129,7 @@ async fn a_project_of_npm_is_served_follows_its_sources_and_keeps_its_state() {
     serving.is_gone(&http).await;
     ends_and_builds(&npm, &project, &tea(3)).await;
     base_is_like_on_workerd(&npm, &project).await;
+    a_kill_loses_no_greeting(&npm, &project).await;
 }
 
 /// The state is there after a kill, the command ends as the program does, and what is built has all.
@@ -171,6 +174,64 @@ async fn base_is_like_on_workerd(npm: &Npm, project: &Path) {
     for (name, expected) in &expected {
         assert_eq!(ask(name).await, *expected, "{name}");
     }
+    serving.process.signal(Signal::SIGTERM);
+    serving.process.wait();
+}
+
+/// Greets until the server is gone; who was greeted.
+async fn greet_until_it_breaks(http: Client, url: String, client: u32) -> Vec<String> {
+    let mut greeted = Vec::new();
+    for number in 0.. {
+        let name = format!("{client}-{number}");
+        let Ok(answer) = http.get(format!("{url}?name={name}")).send().await else { break };
+        if answer.text().await.is_ok_and(|text| text == format!("Hello, {name}!")) {
+            greeted.push(name);
+        }
+    }
+    greeted
+}
+
+/// A project in the shape of `npm create cloudflare` is served as it is. A loss of power under load,
+/// which ends the program and then the command, loses no greeting that somebody has heard.
+async fn a_kill_loses_no_greeting(npm: &Npm, project: &Path) {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/javascript/template");
+    let (folder, http) = (scratch(), Client::new());
+    std::fs::create_dir(folder.path().join("src")).expect("it is writable");
+    for name in ["wrangler.jsonc", "tsconfig.json", "worker-configuration.d.ts", "src/index.ts"] {
+        std::fs::copy(sources.join(name), folder.path().join(name)).expect("it is writable");
+    }
+    let packages = folder.path().join("node_modules");
+    std::os::unix::fs::symlink(project.join("node_modules"), packages).expect("it is writable");
+    npm.run(folder.path(), &["npx", "tsc"]);
+    let mut greeted: Vec<String> = Vec::new();
+    for round in 0..2 {
+        let serving = Serving::start(npm, folder.path(), &["serve", "--port=0"]).await;
+        let url = format!("{}/room", serving.base);
+        let clients: Vec<_> = (0..4)
+            .map(|client| {
+                tokio::spawn(greet_until_it_breaks(http.clone(), url.clone(), 4 * round + client))
+            })
+            .collect();
+        let expected = greeted.len() + 30;
+        let enough = || async {
+            let told: Vec<String> = http.get(&url).send().await.ok()?.json().await.ok()?;
+            (told.len() >= expected).then_some(())
+        };
+        let came = Deadline::in_seconds(PATIENCE_SECONDS).until(enough).await;
+        assert!(came.is_some(), "{}", serving.process.stderr());
+        let command = serving.process.pid().to_string();
+        let killed = Command::new("pkill").args(["-KILL", "-P", &command]).status();
+        assert!(killed.expect("pkill is there").success(), "the command has no child");
+        assert_eq!(serving.process.wait().signal(), Some(Signal::SIGKILL as i32));
+        for client in clients {
+            greeted.extend(client.await.expect("a client does not panic"));
+        }
+    }
+    let serving = Serving::start(npm, folder.path(), &["serve", "--port=0"]).await;
+    let told = http.get(format!("{}/room", serving.base)).send().await.expect("an answer");
+    let told: Vec<String> = told.json().await.expect("JSON");
+    let lost: Vec<&String> = greeted.iter().filter(|name| !told.contains(name)).collect();
+    assert!(lost.is_empty() && greeted.len() > 50, "{lost:?} of {}", greeted.len());
     serving.process.signal(Signal::SIGTERM);
     serving.process.wait();
 }
