@@ -2,7 +2,7 @@
 //! ratios.
 //!
 //! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those
-//! only: `write`, `database`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `sockets`, `alarms`, `start`, `javascript`, `counting`,
+//! only: `write`, `database`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `sockets`, `alarms`, `start`, `javascript`, `workerd`, `counting`,
 //! `schemas`, `limits`, `tenants`, `lambda`, `vercel`.
 
 mod alarms;
@@ -17,6 +17,7 @@ mod sockets;
 mod start;
 mod tenants;
 mod upload;
+mod workerd;
 mod world;
 mod write;
 
@@ -68,6 +69,9 @@ async fn main() {
         figures.push(javascript::starts().await);
         figures.push(javascript::reads().await);
         figures.push(javascript::memory().await);
+    }
+    if is_wanted("workerd") {
+        figures.extend(workerd::requests().await);
     }
     if is_wanted("counting") {
         figures.extend(costs::counting().await);
