@@ -17,6 +17,7 @@ use crate::id::{ClassNames, class_segment};
 use crate::inspection::{Inspection, ObjectItem, ObjectPage, ObjectQuery};
 use crate::limits::{HINT_BYTES_MAX, OUTBOX_PAGE_PAUSE};
 use crate::millis;
+use crate::rollup::rollup_of;
 use crate::settings::Settings;
 use crate::store::{Bucket as _, Key, Part, StoreError, Stored};
 use crate::tenants::TenantBucket;
@@ -125,6 +126,7 @@ impl ClassEnds {
         if pass.after.is_none() {
             let is_done = pass.is_late && pass.found == 0;
             if is_done {
+                delete_rollup(activations, bucket, &class).await?;
                 bucket.put(&key, encoded(&class, true)?).await?;
                 tracing::info!(tenant = %bucket.tenant(), class, "all objects of a class that has ended are deleted");
             }
@@ -189,6 +191,19 @@ async fn delete_all(activations: &Arc<Activations>, bucket: &TenantBucket, items
             }
         })
         .await;
+}
+
+/// Deletes the roll-up of a class that has ended, if there is one.
+async fn delete_rollup(
+    activations: &Arc<Activations>,
+    bucket: &TenantBucket,
+    class: &str,
+) -> Result<()> {
+    let rollup = activations.of_any_class(&rollup_of(bucket.tenant(), class)?)?;
+    match bucket.admit(rollup.delete_object(Precondition::Any)).await {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 async fn delete(

@@ -28,6 +28,7 @@ use crate::inspection::Inspection;
 use crate::lease::{Claim, FencingToken};
 use crate::messages::{look_once, start_scanning};
 use crate::object::{App, Caller, Calling, Host, Request, Response};
+use crate::rollup::start_draining;
 use crate::router::At;
 use crate::settings::{Settings, Upkeep};
 use crate::sockets::{
@@ -67,7 +68,8 @@ impl Engine {
         start_maintenance(Arc::downgrade(&inner.activations), clock.clone());
         if inner.runtime().settings.upkeep == Upkeep::Full {
             start_alarms(Arc::downgrade(&inner.activations), clock.clone());
-            start_scanning(Arc::downgrade(&inner.activations), clock);
+            start_scanning(Arc::downgrade(&inner.activations), clock.clone());
+            start_draining(&inner.activations, clock);
         }
         if let Some(directory) = &inner.runtime().directory {
             let listener: Weak<Inner> = Arc::downgrade(&inner);
@@ -214,12 +216,10 @@ impl Engine {
         }
     }
 
-    /// Runs every alarm that is due and delivers every message that waits, of all tenants, whichever
-    /// server has left them, and completes when that is done. Objects that another process owns are
-    /// left to it.
-    ///
-    /// Programs that run all the time do this by themselves. On platforms that freeze them between
-    /// requests, a timer of the platform calls it.
+    /// Runs every alarm that is due, delivers every message and rolls up every change that waits, of
+    /// all tenants, whichever server has left it, and completes when that is done. Objects that another
+    /// process owns are left to it. Programs that run all the time do this by themselves; on platforms
+    /// that freeze them between requests, a timer of the platform calls it.
     ///
     /// # Errors
     ///
@@ -247,7 +247,7 @@ impl Engine {
         self.inner.runtime()
     }
 
-    pub(crate) fn activations(&self) -> &Activations {
+    pub(crate) fn activations(&self) -> &Arc<Activations> {
         &self.inner.activations
     }
 

@@ -9,13 +9,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::id::Tenant;
 use crate::router::{Router, parse_at};
-use crate::{cluster, image, log, snapshot, sockets, tenants};
+use crate::{cluster, image, log, rollup, snapshot, sockets, tenants};
 
 /// A target: its name, which is also the name of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of the core.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("record", log::fuzz::record),
     ("log_key", log::fuzz::key),
     ("snapshot", snapshot::fuzz::snapshot),
@@ -25,6 +25,7 @@ pub const TARGETS: [Target; 10] = [
     ("object_key", object_key),
     ("tenant_key", tenants::fuzz),
     ("route", route),
+    ("rollup_message", rollup::fuzz_message),
     ("socket_frames", sockets::fuzz_batch),
 ];
 

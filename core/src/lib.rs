@@ -27,6 +27,7 @@ mod messages;
 pub mod millis;
 mod object;
 mod planted;
+mod rollup;
 mod router;
 mod segment;
 mod settings;
@@ -78,6 +79,7 @@ pub use object::{
     RequestExt, Response, ResultExt, Schedule, Scope, Scopes, Sql, SqlCursor, Stay, Step, Storage,
     Stub, Taken, Turns, WebSocket, When, json, message_answer, message_request,
 };
+pub use rollup::RolledUp;
 pub use router::{
     AT_HEADER, Administered, At, CATALOG, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID,
     OBJECT_TYPE, ObjectHeader, REQUEST_ID_HEADER, Route, Router, Subject, TYPE_HEADER, Target,

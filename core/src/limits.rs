@@ -1,5 +1,8 @@
 //! All fixed limits, with unit and reason. The compiler checks relations between limits.
 
+mod rollups;
+
+pub(crate) use rollups::*;
 use std::time::Duration;
 
 /// Maximum age of a commit's proof that the previous slot was the head; older proofs are renewed.

@@ -97,11 +97,13 @@ impl<'a> Exclusive<'a> {
         activation.drop_memory(&mut self.held);
         // Nothing waits: it was quiet, and the turn is held since.
         let _nobody = activation.pipeline().fail(&Error::internal("the state is replaced"));
+        activation.mark_rollup_before(job.before.sequence + 1).await;
         let written = write(&activation.runtime, &activation.log, job, Duration::ZERO).await;
         match written.inspect_err(|error| note_failure(&activation.log, error))? {
             Written::Won(won) => {
                 // It releases the object, so nobody has to wait for this process.
                 activation.announce(won.head(), Duration::ZERO);
+                activation.mark_rollup_again();
                 Ok(Some(won))
             }
             Written::Lost(_) => Ok(None),

@@ -45,6 +45,7 @@ pub(crate) use handler::{
 };
 pub(crate) use leased::Turn;
 pub(crate) use maintenance::{difference, shut_down, start_maintenance};
+pub(crate) use rebuild::{Sources, replay_from};
 pub use replace::{Deleted, Precondition, Replaced};
 pub(crate) use replace::{NewState, no_such_object};
 pub(crate) use resident::Resident;

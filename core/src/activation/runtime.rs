@@ -23,6 +23,7 @@ use crate::limits::{
 use crate::log::Log;
 use crate::millis;
 use crate::object::{App, Host};
+use crate::rollup::{Rollup, Rollups};
 use crate::settings::Settings;
 use crate::sockets::{Most, Sockets};
 use crate::sqlite::Limits;
@@ -127,6 +128,8 @@ pub(crate) struct Runtime {
     pub(crate) deliveries: Tasks,
     /// When this process looks at objects with alarms.
     pub(crate) timers: OwnTimers,
+    /// The objects of which the roll-ups lack changes of this process.
+    pub(crate) rollups: Arc<Rollups>,
     /// Which objects wait for each other.
     pub(crate) calls: Arc<Calls>,
     /// How many snapshots may be written at the same time.
@@ -159,6 +162,7 @@ impl Runtime {
     ) -> Self {
         let Components { buckets, clock, random, executor, peers, directory, instance } =
             components;
+        let app = app.with_rollups(|| Rollup);
         let tenants = Tenants::new(buckets, clock.clone(), random.clone());
         let budget = Budget::new(settings.memory_bytes_max, clock.clone());
         let requests = Places::new(settings.requests_max);
@@ -180,6 +184,7 @@ impl Runtime {
             relays: Tasks::default(),
             deliveries: Tasks::default(),
             timers: OwnTimers::default(),
+            rollups: Arc::default(),
             calls: Arc::default(),
             checkpoints: Places::new(SNAPSHOTS_MAX),
             budget,

@@ -21,6 +21,7 @@ mod outbox;
 mod per_request;
 mod post;
 mod replace;
+mod rollup;
 mod seen;
 mod shares;
 mod slow;

@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::limits::RESIDENT_BYTES;
 use crate::log::list_newest;
+use crate::rollup::{RolledUp, drain_pending_of, roll_up, rollup_of};
 use crate::router::At;
 
 use std::sync::Arc;
@@ -203,6 +204,38 @@ impl<'a> Administration<'a> {
         let activation = self.activation(object)?;
         let bucket = activation.log.bucket.clone();
         bucket.admit(activation.delete_object(precondition)).await
+    }
+
+    /// Has all objects of `class`, by any of its names, in its roll-up
+    /// ([`App::analytics`](crate::App::analytics)), whatever was noted of them: a listing of all, and
+    /// a few requests for each that has changed. [`RolledUp`] has an example.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` (code `NOT_ROLLED_UP`) when the program rolls nothing of the class up; those of the
+    /// store.
+    pub async fn roll_up(&self, tenant: &Tenant, class: &str) -> Result<RolledUp> {
+        self.engine.check_running()?;
+        let class = self.engine.app().names().stored(class);
+        roll_up(self.engine.activations(), (tenant, class)).await
+    }
+
+    /// The object whose tables are the roll-ups of `class`; `None` when the program rolls nothing of
+    /// it up. What this process has noted is rolled up before, as far as that is possible.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when the engine shuts down.
+    pub async fn rollup_of(&self, tenant: &Tenant, class: &str) -> Result<Option<ObjectId>> {
+        self.engine.check_running()?;
+        let app = self.engine.app();
+        let class = app.names().stored(class);
+        if app.rolled_up(class).is_none() {
+            return Ok(None);
+        }
+        // What has failed is in the log, and is tried again.
+        let _ = drain_pending_of(self.engine.activations(), (tenant, class)).await;
+        rollup_of(tenant, class).map(Some)
     }
 
     /// The state of `object` at `at`, or the newest, in memory.

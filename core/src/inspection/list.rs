@@ -14,6 +14,7 @@ use crate::limits::{
 };
 use crate::log::{newest_key, object_of};
 use crate::millis;
+use crate::rollup::is_rollup;
 use crate::store::{Bucket as _, Names};
 use crate::tenants::TenantBucket;
 
@@ -64,6 +65,7 @@ impl Inspection {
         let mut items: Vec<ClassItem> = segments
             .iter()
             .filter_map(|segment| class_at(segment))
+            .filter(|class| !is_rollup(class))
             .map(|class| ClassItem { registered: app.check_class(&class).is_ok(), class })
             .collect();
         items.sort_by(|a, b| a.class.cmp(&b.class));
@@ -126,7 +128,11 @@ async fn page(bucket: &TenantBucket, query: &ObjectQuery, limit: usize) -> Resul
     let Cursor { class, id: mut after } = Cursor::parse(query.after.as_deref())?;
     let mut classes: VecDeque<String> = match &query.class {
         Some(class) => VecDeque::from([class_segment(class)]),
-        None => class_segments(bucket).await?.into(),
+        None => {
+            let mut segments = class_segments(bucket).await?;
+            segments.retain(|segment| !class_at(segment).is_some_and(|class| is_rollup(&class)));
+            segments.into()
+        }
     };
     if let Some(class) = class {
         while classes.front().is_some_and(|front| *front != class) {

@@ -28,6 +28,23 @@ pub(super) fn encode(record: &Record) -> Vec<u8> {
     bytes
 }
 
+/// Encodes changes, as records have them.
+pub(super) fn encode_changes(changes: &Changes) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    changes_out(&mut Encoder::new(&mut bytes), changes).expect("writing to a vector can't fail");
+    bytes
+}
+
+/// Decodes changes.
+pub(super) fn decode_changes(bytes: &[u8]) -> Result<Changes, Error> {
+    let mut decoder = Decoder::new(bytes);
+    let changes = changes_in(&mut decoder)?;
+    if decoder.position() != bytes.len() {
+        return Err(Error::message("expected the end, got more bytes"));
+    }
+    Ok(changes)
+}
+
 /// Size of the body of a record with `changes`, in bytes.
 pub(super) fn changes_bytes(changes: &Changes) -> usize {
     let mut count = Count(0);

@@ -32,7 +32,7 @@ pub(crate) use stretch::{Stretch, stretch};
 use crate::budget::{Budget, Charge, Use};
 use crate::change::Changes;
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::{Executor, offload_bytes};
 use crate::id::ObjectId;
 use crate::limits::{ACTIVATION_BYTES, SEQUENCE_MAX};
@@ -96,6 +96,21 @@ impl Log {
     pub(crate) fn sequence_of(&self, key: &Key) -> Option<u64> {
         sequence_of(&self.folder(), key)
     }
+}
+
+/// Changes as records have them.
+pub(crate) fn encode_changes(changes: &Changes) -> Vec<u8> {
+    codec::encode_changes(changes)
+}
+
+/// The inverse of [`encode_changes`].
+///
+/// # Errors
+///
+/// `Invalid` for other bytes.
+pub(crate) fn decode_changes(bytes: &[u8]) -> Result<Changes> {
+    let not = |cause| Error::invalid(format!("expected changes as records have them: {cause}"));
+    codec::decode_changes(bytes).map_err(not)
 }
 
 fn key_of(folder: &Key, sequence: u64) -> Key {

@@ -77,16 +77,12 @@ impl World {
         Instant::now(self.clock.as_ref())
     }
 
-    async fn append(
-        &self,
-        sequence: u64,
-        record: &Encoded,
-    ) -> Result<Appended, crate::error::Error> {
+    async fn append(&self, sequence: u64, record: &Encoded) -> Result<Appended, Error> {
         append(&self.log, sequence, record, Proof::now(&self.log), DEADLINE).await
     }
 }
 
-fn won(result: &Result<Appended, crate::error::Error>) -> bool {
+fn won(result: &Result<Appended, Error>) -> bool {
     matches!(result, Ok(Appended::Won { .. }))
 }
 

@@ -1,10 +1,11 @@
 //! Markers: small files in the bucket that name objects with messages to deliver, so that other
-//! servers find them after a crash.
+//! servers find them after a crash. Objects whose roll-ups lack changes have markers of the same kind.
 //!
 //! A marker is a hint. If one is lost, messages wait until their sender is used again; a
 //! superfluous one costs one check. While an object sends, its server writes a marker about once a
 //! minute, at the same time as the record, and the response waits for both.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(crate) struct Marker {
     written: tokio::sync::Mutex<Option<Written>>,
     /// The number of requests that have relied on the marker.
     uses: AtomicU64,
+    /// Whether it is about changes that the object's roll-up lacks, and not about messages.
+    is_of_rollup: bool,
 }
 
 struct Written {
@@ -47,11 +50,14 @@ pub(super) struct MarkerFile {
     /// Whether it is about what a deleted object has left, and not about messages.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) deleted: bool,
+    /// Whether it is about changes that the object's roll-up lacks, and not about messages.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) rollup: bool,
 }
 
 /// Makes a response wait for a marker; in the response's extensions.
-#[derive(Clone)]
-pub(super) struct Marking(watch::Receiver<bool>);
+#[derive(Clone, Default)]
+pub(super) struct Marking(Vec<watch::Receiver<bool>>);
 
 impl MarkerFile {
     /// Decodes a marker; `None` when it has another version or format.
@@ -67,6 +73,7 @@ impl MarkerFile {
             instance: runtime.instance,
             relied_ms: millis::of(relied),
             deleted: false,
+            rollup: false,
         }
     }
 
@@ -81,40 +88,70 @@ impl MarkerFile {
     }
 }
 
-/// Waits for the marker that `response` must wait for.
+/// Waits for the markers that `response` must wait for.
 pub(crate) async fn marked(response: &mut Response) {
-    if let Some(Marking(mut done)) = response.extensions_mut().remove() {
-        // If its task ended, the response leaves without it, because a marker is a hint.
-        let _ = done.wait_for(|done| *done).await;
+    if let Some(Marking(markings)) = response.extensions_mut().remove() {
+        for mut done in markings {
+            // If its task ended, the response leaves without it, because a marker is a hint.
+            let _ = done.wait_for(|done| *done).await;
+        }
     }
+}
+
+/// Starts to write a marker, unless there is a young one. Each of the `responses` will wait for it.
+pub(crate) fn mark_behind<'a>(
+    runtime: &Arc<Runtime>,
+    log: &Log,
+    marker: Arc<Marker>,
+    responses: impl Iterator<Item = &'a mut Response>,
+) {
+    if marker.relies(runtime) {
+        return;
+    }
+    let (done, marking) = watch::channel(false);
+    responses.for_each(|response| Marking::add(response, marking.clone()));
+    let (runtime, log) = (runtime.clone(), log.clone());
+    tokio::spawn(async move {
+        marker.keep(&runtime, &log).await;
+        done.send_replace(true);
+    });
 }
 
 impl Marking {
     /// Makes `response` wait until the returned sender sends `true` or is dropped.
     pub(super) fn of(response: &mut Response) -> watch::Sender<bool> {
         let (done, marking) = watch::channel(false);
-        response.extensions_mut().insert(Self(marking));
+        Self::add(response, marking);
         done
+    }
+
+    fn add(response: &mut Response, marking: watch::Receiver<bool>) {
+        response.extensions_mut().get_or_insert_default::<Self>().0.push(marking);
     }
 }
 
 impl Marker {
+    /// One that is about changes that an object's roll-up lacks.
+    pub(crate) fn of_rollup() -> Self {
+        Self { is_of_rollup: true, ..Self::default() }
+    }
+
     /// Counts a request that relies on the marker. Returns whether there is one that is young
     /// enough.
-    pub(super) fn relies(&self, runtime: &Runtime) -> bool {
+    pub(crate) fn relies(&self, runtime: &Runtime) -> bool {
         self.uses.fetch_add(1, Ordering::SeqCst);
         self.written.try_lock().is_ok_and(|written| is_relied_on(runtime, written.as_ref()))
     }
 
     /// The number of requests that have relied on the marker.
-    pub(super) fn uses(&self) -> u64 {
+    pub(crate) fn uses(&self) -> u64 {
         self.uses.load(Ordering::SeqCst)
     }
 
     /// Makes sure that there is a young marker.
-    pub(super) async fn keep(&self, runtime: &Runtime, log: &Log) {
+    pub(crate) async fn keep(&self, runtime: &Runtime, log: &Log) {
         if let Err(error) = self.renew(runtime, log).await {
-            tracing::warn!(object = %log.object, %error, "cannot write the marker of an object with messages; a crash now would delay them");
+            tracing::warn!(object = %log.object, %error, "cannot write the marker of an object with messages or changes to roll up; a crash now would delay them");
         }
     }
 
@@ -125,7 +162,8 @@ impl Marker {
         if is_relied_on(runtime, written.as_ref()) {
             return Ok(());
         }
-        let file = MarkerFile::of(runtime, log, relied(runtime));
+        let rollup = self.is_of_rollup;
+        let file = MarkerFile { rollup, ..MarkerFile::of(runtime, log, relied(runtime)) };
         runtime.tenants.register(&log.bucket).await?;
         let key = log.object.tenant().outbox().join(by_time(runtime));
         let at = Instant::now(runtime.clock.as_ref());
@@ -153,7 +191,7 @@ impl Marker {
 
     /// How long the marker stays although there is nothing to deliver, because there may be again
     /// soon. `None` when there is no marker.
-    pub(super) async fn stays(&self, runtime: &Runtime) -> Option<Duration> {
+    pub(crate) async fn stays(&self, runtime: &Runtime) -> Option<Duration> {
         let written = self.written.lock().await;
         written.as_ref().map(|written| {
             relied(runtime).saturating_sub(written.at.elapsed_at_most(runtime.clock.as_ref()))
@@ -161,7 +199,7 @@ impl Marker {
     }
 
     /// Removes the marker, unless a request has relied on it since the count was `uses`.
-    pub(super) async fn remove(&self, log: &Log, uses: u64) {
+    pub(crate) async fn remove(&self, log: &Log, uses: u64) {
         let mut written = self.written.lock().await;
         if self.uses() == uses
             && let Some(old) = written.take()

@@ -18,7 +18,7 @@ mod visits;
 pub(crate) use delivery::Outbox;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use marker::fuzz_marker;
-pub(crate) use marker::marked;
+pub(crate) use marker::{Marker, mark_behind, marked};
 pub use outbox::Delivery;
 pub(crate) use outbox::{is_waiting, post_message, take_message, taken_before};
 pub(crate) use request::OutboxRequest;

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::id::{ClassNames, Tenant};
 use crate::limits::{OUTBOX_PAGE_PAUSE, TENANTS_LIST_ROUNDS};
 use crate::messages::visits::Visits;
+use crate::rollup;
 use crate::settings::Settings;
 use crate::store::Key;
 
@@ -201,7 +202,8 @@ fn met_with_ends(activations: &Activations) -> Vec<Tenant> {
     if ClassEnds::of(runtime.app.names()).are_done() { Vec::new() } else { runtime.tenants.met() }
 }
 
-/// Looks once after the markers of all tenants, as a server does that has just started.
+/// Looks once after the markers of all tenants, as a server does that has just started, and rolls up
+/// what waits in this process.
 ///
 /// # Errors
 ///
@@ -224,7 +226,7 @@ pub(crate) async fn look_once(activations: &Arc<Activations>) -> Result<()> {
         }
         after = page.next;
         if after.is_none() {
-            return outcome;
+            return rollup::drain_pending(activations).await.and(outcome);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Handles the markers of one tenant: each is of an object that may have messages to deliver.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -15,6 +16,7 @@ use crate::log::{Log, fetch, list_newest};
 use crate::messages::marker::MarkerFile;
 use crate::messages::request::{OutboxReply, OutboxRequest, OutboxTask};
 use crate::millis;
+use crate::rollup;
 use crate::settings::Settings;
 use crate::store::{Bucket as _, Entry, Key, Part};
 use crate::tenants::TenantBucket;
@@ -47,7 +49,7 @@ impl Visits {
     /// Handles the next page of markers of the tenant of `bucket`.
     pub(super) async fn page(
         &mut self,
-        activations: &Activations,
+        activations: &Arc<Activations>,
         bucket: &TenantBucket,
     ) -> Result<()> {
         let outbox = bucket.tenant().outbox();
@@ -90,7 +92,7 @@ impl Visits {
 }
 
 async fn visit(
-    activations: &Activations,
+    activations: &Arc<Activations>,
     bucket: &TenantBucket,
     (seen, entry): (Option<Seen>, Entry),
     is_first: bool,
@@ -117,7 +119,7 @@ async fn read(activations: &Activations, bucket: &TenantBucket, entry: &Entry) -
 /// Delivers the messages of a marker's object. Removes the marker when there are none and nobody
 /// relies on it.
 async fn look_after(
-    activations: &Activations,
+    activations: &Arc<Activations>,
     bucket: &TenantBucket,
     (key, seen): (&Key, &Seen),
     is_first: bool,
@@ -149,8 +151,16 @@ async fn look_after(
 
 /// Opens the object and delivers its messages; `true` when there are none. An object that another
 /// process owns is left to that one, and is not restored to find that out.
-async fn look(activations: &Activations, bucket: &TenantBucket, file: &MarkerFile) -> Result<bool> {
+async fn look(
+    activations: &Arc<Activations>,
+    bucket: &TenantBucket,
+    file: &MarkerFile,
+) -> Result<bool> {
     let Some(object) = file.object(bucket.tenant()) else { return Ok(true) };
+    if file.rollup {
+        // The log says what it has changed, whoever owns it.
+        return rollup::look_after(activations, &object).await;
+    }
     let runtime = activations.runtime.as_ref();
     let is_here = activations.existing(&object).is_some_and(|activation| activation.is_resident());
     if !is_here && has_other_owner(runtime, &runtime.log(&object)?, Duration::ZERO).await? {

@@ -1,5 +1,6 @@
 //! The trait that users implement, and the classes of a program.
 
+mod analytics;
 mod names;
 
 use std::collections::BTreeMap;
@@ -14,8 +15,10 @@ use crate::object::context::Context;
 use crate::object::loaded::{AnyObject, Loaded, Unknown};
 use crate::object::schedule::Schedule;
 use crate::object::socket::WebSocket;
+use crate::rollup::is_rollup;
 use crate::router::Router;
 use crate::sockets::{SocketClose, SocketMessage};
+use crate::sqlite::is_reserved;
 
 /// A class of durable objects, with one value of the type per object in memory.
 ///
@@ -209,6 +212,12 @@ pub trait DurableObject: Send + 'static {
 pub struct App {
     classes: BTreeMap<String, Class>,
     default_class: Option<String>,
+    /// The class that was added last.
+    newest: Option<String>,
+    /// The tables that are rolled up, by class.
+    analytics: BTreeMap<String, Arc<[String]>>,
+    /// Makes the values of roll-ups, in a program that runs.
+    rollup: Option<Factory>,
     names: ClassNames,
 }
 
@@ -231,8 +240,8 @@ impl App {
     ///
     /// # Panics
     ///
-    /// When `name` is not a class name, or is already used, or differs from another name only in
-    /// case.
+    /// When `name` is not a class name, begins with `_dotdo_`, is already used, or differs from
+    /// another name only in case.
     #[must_use]
     pub fn class<T: DurableObject>(
         mut self,
@@ -242,6 +251,10 @@ impl App {
         assert!(
             is_class_name(name),
             "expected a class name (a letter or _, then letters, digits and _), got {name:?}"
+        );
+        assert!(
+            !is_reserved(name),
+            "class names with _dotdo_ are reserved, got {name:?}; choose another name"
         );
         let twin = self.classes.keys().find(|known| known.eq_ignore_ascii_case(name));
         assert!(
@@ -253,6 +266,7 @@ impl App {
             make: Arc::new(move || Box::new(Loaded::new(make()))),
             streams_requests: T::STREAMS_REQUESTS,
         };
+        self.newest = Some(name.to_owned());
         self.classes.insert(name.to_owned(), class);
         self
     }
@@ -314,9 +328,10 @@ impl App {
     ///
     /// `Handler` when the constructor panics.
     pub(crate) fn make(&self, class: &str) -> Result<Box<dyn AnyObject>> {
-        let make = match self.known(class) {
-            Ok(known) => &known.make,
-            Err(unknown) => return Ok(Box::new(Unknown(unknown))),
+        let make = match (self.rollup.as_ref().filter(|_| is_rollup(class)), self.known(class)) {
+            (Some(make), _) => make,
+            (None, Ok(known)) => &known.make,
+            (None, Err(unknown)) => return Ok(Box::new(Unknown(unknown))),
         };
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make())).map_err(|_| {
             Error::handler(format!("the constructor of the class {class} panicked"))

@@ -1,4 +1,4 @@
-//! Paths of administration: `/classes`, `/objects…` and `/requests`, of the caller's own tenant or of
+//! Paths of administration: `/classes…`, `/objects…` and `/requests`, of the caller's own tenant or of
 //! one that the path names.
 
 use super::{cut, decode};
@@ -37,6 +37,8 @@ pub struct Administered {
 pub enum Subject {
     /// `/classes`.
     Classes,
+    /// `/classes/{class}/rollup`, with the stored name of the class.
+    Rollup(String),
     /// `/objects`.
     Objects,
     /// `/requests`.
@@ -78,6 +80,11 @@ fn subject(tenant: &Tenant, names: &ClassNames, path: &str) -> Option<Result<Sub
         "objects" => return Some(Ok(Subject::Objects)),
         "requests" => return Some(Ok(Subject::Requests)),
         _ => {}
+    }
+    if let Some(class) = path.strip_prefix("classes/").and_then(|rest| rest.strip_suffix("/rollup"))
+    {
+        let class = decode(class).map(|class| names.stored(&class).to_owned());
+        return Some(class.map(Subject::Rollup));
     }
     let (class, rest) = path.strip_prefix("objects/")?.split_once('/')?;
     let (id, rest) = cut(rest);

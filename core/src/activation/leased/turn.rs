@@ -99,10 +99,18 @@ impl<'a> Turn<'a> {
         resident.weigh();
         let request = std::mem::take(&mut resident.context.request);
         match outcome {
-            Ok((response, net)) => {
+            Ok((mut response, net)) => {
                 let charge = self.activation.charge_changes(&net.changes);
-                let after_commit = request.after_commit;
+                let is_rolled_up = self.activation.is_rolled_up(&net.changes);
+                let mut after_commit = request.after_commit;
+                if is_rolled_up {
+                    let activation = self.activation.clone();
+                    after_commit.push(Box::new(move || activation.mark_rollup_again()));
+                }
                 let (gate, written) = self.hand_over(Submission { after_commit, ..net })?;
+                if let Some(sequence) = written.filter(|_| is_rolled_up) {
+                    self.activation.mark_rollup(sequence, [&mut response].into_iter());
+                }
                 if request.releases {
                     self.release();
                 }

@@ -119,13 +119,14 @@ impl Attempt<'_> {
 
     /// Finishes requests that changed something: their responses are valid if their record wins its
     /// slot.
-    async fn record(&mut self, transaction: SharedTransaction) -> Result<Step> {
+    async fn record(&mut self, mut transaction: SharedTransaction) -> Result<Step> {
         let alone = self.requests.len() == 1;
         if self.activation.foreign_claim(&mut self.held).is_some() {
             self.undo()?;
             return Ok(if alone { Step::Owned } else { Step::Ended(Ended::OneByOne) });
         }
         let _changes = self.activation.charge_changes(&transaction.changes);
+        let is_rolled_up = self.activation.is_rolled_up(&transaction.changes);
         let mut job = self.activation.pipeline().job(vec![transaction.changes]);
         job.causes = self
             .requests
@@ -133,6 +134,12 @@ impl Attempt<'_> {
             .map(|queued| queued.span.clone())
             .filter(|span| !span.is_none())
             .collect();
+        if is_rolled_up {
+            let responses =
+                transaction.answers.iter_mut().filter_map(|answer| answer.as_mut().ok());
+            let responses = responses.map(|answer| &mut answer.response);
+            self.activation.mark_rollup(job.before.sequence + 1, responses);
+        }
         let kept = self.kept().filter(|_| !transaction.releases);
         let lease = kept.map_or(Duration::ZERO, |lease| lease.duration);
         let written = write(&self.activation.runtime, &self.activation.log, job, lease)
@@ -141,6 +148,9 @@ impl Attempt<'_> {
         match written {
             Written::Won(won) => {
                 self.leased = false;
+                if is_rolled_up {
+                    self.activation.mark_rollup_again();
+                }
                 self.resident().stage = Stage::Ahead;
                 match self.commit_in_memory() {
                     Ok(()) => {

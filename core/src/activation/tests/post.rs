@@ -137,13 +137,21 @@ impl Post {
 
     /// One that owns objects like this.
     pub(super) async fn server_with(&self, ownership: Ownership) -> Server {
+        self.start(self.app.clone(), ownership).await
+    }
+
+    /// A new server of another program.
+    pub(super) async fn server_of(&self, app: App) -> Server {
+        self.start(app, Ownership::Leased).await
+    }
+
+    async fn start(&self, app: App, ownership: Ownership) -> Server {
         let access = Arc::new(CutBucket::around(self.bucket.clone()));
         let number = u128::from(self.servers.fetch_add(1, Ordering::SeqCst) + 1);
         let components = Components::of_test(access.clone(), self.clock.clone(), number);
         let settings = Settings { ownership, ..Settings::default() };
-        let engine = Engine::start(self.app.clone(), settings, components)
-            .await
-            .expect("memory passes the probe");
+        let engine =
+            Engine::start(app, settings, components).await.expect("memory passes the probe");
         Server { engine, access }
     }
 
