@@ -1,6 +1,7 @@
 //! Runs a program that serves an app: configuration, logs, runtime, engine, server, exit code.
 
 mod administration;
+mod configured;
 
 use std::future::Future;
 use std::io::Write as _;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use dotdo_core::{App, Error, ErrorKind, Result};
 
 pub use self::administration::administration;
+use self::configured::configured;
 use crate::auth::{Authenticator, SharedAuthenticator};
 use crate::cluster::peers::{Plan, own_address};
 use crate::config::{Config, Login, Resolved, Sources, resolve};
@@ -235,7 +237,7 @@ impl Serve {
         mountable(&mut config)?;
         config.edge.reach = Reach::Network;
         check_administration(&config)?;
-        let app = with_default_class(app, &config)?;
+        let app = configured(app, &config)?;
         // It does not listen, so it has no address that others could be told.
         let plan = Plan::new(&config, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
         let shutdown_max = config.shutdown;
@@ -251,14 +253,6 @@ impl Serve {
 pub(crate) fn with_login(sources: Sources, login: Option<&dyn TokenSource>) -> Sources {
     let login = login.map(|source| Login { broker: source.broker() });
     Sources { login, ..sources }
-}
-
-/// The app with the default class that was configured.
-fn with_default_class(app: App, config: &Config) -> Result<App> {
-    match &config.default_class {
-        Some(class) => app.with_default_class(class),
-        None => Ok(app),
-    }
 }
 
 /// Runs the broker, which exchanges tokens for short-lived keys of one tenant's part of a bucket,
@@ -280,7 +274,7 @@ fn serve_app(app: App, resolved: Resolved, login: Option<Arc<dyn TokenSource>>) 
     start_logs(&resolved.config.log, &resolved.config.traces)?;
     forbid_dumps(&resolved.config);
     resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let app = with_default_class(app, &resolved.config)?;
+    let app = configured(app, &resolved.config)?;
     until_it_ends(start(app, resolved, login))
 }
 

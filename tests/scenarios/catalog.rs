@@ -121,6 +121,51 @@ async fn engines_attach_a_server_on_s3_with_a_token() {
     assert_eq!(error["error"]["code"], 401, "{error}");
 }
 
+/// Each engine reads the things of all objects of a class as one table, as the last changes left them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn engines_read_all_objects_of_a_class_as_one_table() {
+    let folder = scratch();
+    let state = folder.path().join("state").display().to_string();
+    let setup = Setup::new(&state).env("DOTDO_ANALYTICS", "DO.things,DO.events");
+    let server = setup.start().await;
+    let catalog = catalog(&server, None, &[]);
+    let mut expected = Vec::new();
+    for (round, reader) in Reader::ALL.into_iter().enumerate() {
+        for object in ["alice", OBJECT] {
+            let id = format!("n{round}");
+            add(&server, object, &id).await;
+            expected.push((object.to_owned(), id));
+        }
+        expected.sort();
+        assert_eq!(all_ids(reader, &catalog), expected, "{reader:?}");
+    }
+    let tables = get(&server, "/iceberg/v1/namespaces/DO/tables").await;
+    let events = json!({ "namespace": ["DO"], "name": "events" });
+    assert!(tables["identifiers"].as_array().expect("a list").contains(&events), "{tables}");
+    assert_eq!(get(&server, "/iceberg/v1/namespaces").await["namespaces"], json!([["DO"]]));
+    let (status, gone) = ask(&server, Method::DELETE, "/objects/DO/alice", None).await;
+    assert!(status.is_success(), "{gone}");
+    expected.retain(|(object, _)| object == OBJECT);
+    assert_eq!(all_ids(Reader::DuckDb, &catalog), expected);
+    let (status, done) = ask(&server, Method::POST, "/classes/DO/rollup", None).await;
+    assert_eq!(status, StatusCode::OK, "{done}");
+    let nothing = json!({ "objects": 1, "changed": 0, "copied": 0, "removed": 0, "failed": 0 });
+    assert_eq!(done, nothing, "all is there already");
+}
+
+/// The things of all objects, as an engine sees them through the catalog.
+fn all_ids(reader: Reader, catalog: &Catalog) -> Vec<(String, String)> {
+    let seen = reader.through(catalog, &["DO"], "things", &Value::Null);
+    let columns = seen["columns"].as_array().expect("columns");
+    let place = |name: &str| columns.iter().position(|column| column == name).expect("a column");
+    let (object, id) = (place("_dotdo_object"), place("id"));
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let rows = seen["rows"].as_array().expect("rows").iter();
+    let mut ids: Vec<_> = rows.map(|row| (text(&row[object]), text(&row[id]))).collect();
+    ids.sort();
+    ids
+}
+
 /// What no engine of the tests asks for.
 async fn the_catalog_answers_as_specified(server: &Server) {
     let path = |rest: &str| format!("/iceberg/v1/{rest}");

@@ -67,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) functions: Mode,
     /// The class for requests that do not name one; `None` leaves it to the app.
     pub(crate) default_class: Option<String>,
+    /// Tables of classes that are rolled up: `CLASS.TABLE`.
+    pub(crate) analytics: Vec<String>,
     /// The folder or bucket for all state, as it was given.
     pub(crate) storage: Option<String>,
     /// Credentials and endpoints for it.
@@ -258,6 +260,7 @@ impl Default for Config {
             fly_machine: None,
             functions: Mode::Http,
             default_class: None,
+            analytics: Vec::new(),
             storage: Some("./.dotdo".to_owned()),
             access: StorageAccess::default(),
             log: LogSettings { level: Some("info".to_owned()), format: LogFormat::Auto },

@@ -192,7 +192,7 @@ fn section_of(setting: &Setting) -> &'static str {
         "admin" | "auth" | "tick" | "rate_limit" | "cors" | "compression" => "Middleware",
         "fetch" => "Requests of classes",
         "otel" => "Traces",
-        "checkpoint" => "Snapshots",
+        "checkpoint" | "analytics" => "Snapshots and analytics",
         "lease" | "commit" | "handler" | "turn" | "retention" => "Ownership, commits and history",
         "idempotency" | "outbox" | "alarms" => "Idempotency, messages and alarms",
         "limits" => "Limits",

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use dotdo_core::{App, Ownership, Result, Upkeep};
 
+use super::configured::with_analytics;
 use super::{Serve, with_login};
 use crate::cluster::peers::Plan;
 use crate::config::{Config, Forwarding, Resolved, resolve};
@@ -53,6 +54,7 @@ impl Serve {
         resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let Resolved { mut config, platform, storage, .. } = resolved;
         for_administration(&mut config);
+        let app = with_analytics(app, &config)?;
         let plan = Plan::new(&config, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
         let (shutdown_max, tokens) = (config.shutdown, Tokens::new(&storage, login));
         let found = Found { config, storage, tokens, platform };

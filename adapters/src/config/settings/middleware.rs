@@ -33,7 +33,7 @@ pub(super) static MIDDLEWARE: &[Setting] = &[
         secret!(edge.tick_secret),
         "Secret of a platform's timer, or several, separated by commas, in the form of `auth.tokens`. \
          With it, a GET or POST of `/_dotdo/tick` with `Authorization: Bearer …` runs alarms that are \
-         due and delivers messages that wait; without it the route is not there. For functions, which \
+         due, delivers messages that wait and rolls up changes (`analytics`); without it the route is not there. For functions, which \
          are frozen between requests: a server does this by itself. Vercel's timer sends `CRON_SECRET`.",
     )
     .with_aliases(&["CRON_SECRET"]),

@@ -1,9 +1,15 @@
 //! How objects are owned, stored, and kept.
 
-use dotdo_core::{CheckpointMode, Ownership, RETENTION_MIN};
+use dotdo_core::{App, CheckpointMode, Ownership, RETENTION_MIN};
 
 use super::{DAY_MS, HOUR_MS, MINUTE_MS};
-use crate::config::setting::{Kind, Setting, number};
+use crate::config::setting::{Kind, Setting, list, number};
+
+/// Whether it is a class and the name of a table, with a dot between.
+fn is_table_of_class(text: &str) -> bool {
+    text.split_once('.')
+        .is_some_and(|(class, table)| App::new().with_analytics(class, table).is_ok())
+}
 
 /// Snapshots, ownership, commits, history, idempotency and messages.
 pub(super) static OBJECTS: &[Setting] = &[
@@ -44,6 +50,15 @@ pub(super) static OBJECTS: &[Setting] = &[
         number!("", 1..=100_000, settings.checkpoint.log_records),
         "Number of records since the last snapshot that makes a snapshot due, whatever the interval. \
          A cold start reads each of these records.",
+    ),
+    Setting::new(
+        "analytics",
+        list!("tables of classes, such as DO.things,Shop.orders", is_table_of_class, analytics),
+        "Tables that are rolled up, separated by commas: of each, one table for all objects of the \
+         class and a tenant, beside those of the program's own (`App::analytics`). Engines read it as \
+         `CLASS.TABLE` ([ANALYTICS.md](ANALYTICS.md#one-table-for-all-objects)). For the built-in class: \
+         `DO.things,DO.relationships,DO.actions,DO.events`. It costs writes to the store, about one for \
+         each object that changes and minute.",
     ),
     Setting::new(
         "ownership",

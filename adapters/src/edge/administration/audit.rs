@@ -37,7 +37,8 @@ impl Deed {
         deed
     }
 
-    fn of(
+    /// Something that a caller does with what `tenant` has.
+    pub(super) fn of(
         action: &'static str,
         (caller, tenant): (&Caller, &Tenant),
         context: &RequestContext,

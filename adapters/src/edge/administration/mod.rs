@@ -56,6 +56,11 @@ impl<O: Objects> Edge<O> {
         match (&call.head.method.clone(), to.subject) {
             (&Method::GET, Subject::Classes) => list::classes(&call).await,
             (&Method::GET, Subject::Objects) => list::objects(&call).await,
+            (&Method::POST, Subject::Rollup(class)) => {
+                let deed = Deed::of("roll_up", (call.caller, &call.tenant), context);
+                deed.end(replace::roll_up(&call, &class).await)
+            }
+            (method, Subject::Rollup(_)) => Err(wrong_method(method, "POST")),
             (&Method::GET, Subject::Requests) => tail::requests(&self.tail, &call),
             (_, Subject::Object(object, rest)) => {
                 context.line.object = Some(object.clone());

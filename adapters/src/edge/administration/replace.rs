@@ -1,7 +1,8 @@
-//! What gives an object another state: a restore, a clone, its end; and a snapshot now.
+//! What gives an object another state: a restore, a clone, its end; a snapshot now, and the roll-up of
+//! a class.
 
 use dotdo_core::{
-    At, Body, Deleted, Error, ObjectId, Replaced, Response, Result, millis, parse_at,
+    At, Body, Deleted, Error, ObjectId, Replaced, Response, Result, RolledUp, millis, parse_at,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -63,6 +64,16 @@ pub(super) async fn snapshot(call: &Call<'_>, object: &ObjectId) -> Result<Respo
     let mut response = json(serde_json::json!({ "name": made.name, "sequence": made.sequence }));
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
+}
+
+/// Has all objects of a class in its roll-up.
+pub(super) async fn roll_up(call: &Call<'_>, class: &str) -> Result<Response> {
+    Query::of(&call.head.uri, &[])?;
+    let done = call.engine.administration().roll_up(&call.tenant, class).await?;
+    let RolledUp { objects, changed, copied, removed, failed } = done;
+    Ok(json(serde_json::json!({
+        "objects": objects, "changed": changed, "copied": copied, "removed": removed, "failed": failed
+    })))
 }
 
 /// The response for an object with a new state.

@@ -1,6 +1,7 @@
 //! Iceberg's REST catalog over all objects of the caller's tenant, for reading
 //! (<https://iceberg.apache.org/rest-catalog-spec/>): a namespace for each class, one below it for
-//! each object, and the tables of the object's database.
+//! each object, and the tables of the object's database; in that of a class, the tables of all of its
+//! objects that are rolled up.
 //!
 //! Promises: a table has every change that was acknowledged before the request, where this server
 //! can have a snapshot made; nobody but an administrator of the tenant gets an answer; nothing is
@@ -58,8 +59,8 @@ impl<O: Objects> Edge<O> {
                 call.namespace(&namespace).await
             }
             (&Method::GET, Path::Tables(namespace)) => call.tables(&namespace).await,
-            (&Method::GET | &Method::HEAD, Path::Table(object, table)) => {
-                call.table(&object, &table).await
+            (&Method::GET | &Method::HEAD, Path::Table(namespace, table)) => {
+                call.table(&namespace, &table).await
             }
             // Clients send what they have measured unless they know that nobody wants it.
             (&Method::POST, Path::Metrics) => Ok(empty(StatusCode::NO_CONTENT)),
@@ -130,18 +131,30 @@ impl Call<'_> {
         let tables = match namespace {
             Namespace::Class(class) => {
                 self.known(class).await?;
-                return Ok(json(answers::tables(namespace, std::iter::empty())));
+                self.rolled_up(class).await?
             }
-            Namespace::Object(object) => self.newest(object).await?,
+            Namespace::Object(object) => Some(self.newest(object).await?),
         };
-        Ok(json(answers::tables(namespace, tables.names())))
+        Ok(json(answers::tables(namespace, tables.iter().flat_map(IcebergTables::names))))
     }
 
-    async fn table(&self, object: &ObjectId, table: &str) -> Result<Response> {
+    async fn table(&self, namespace: &Namespace, table: &str) -> Result<Response> {
         let refs_only = names::query(&self.head.uri).refs_only;
-        let tables = self.newest(object).await?;
-        let found = tables.metadata(table)?.ok_or_else(|| {
-            let text = format!("{object} has no table {table:?}");
+        let tables = match namespace {
+            Namespace::Class(class) => self.rolled_up(class).await?,
+            Namespace::Object(object) => Some(self.newest(object).await?),
+        };
+        let found = match &tables {
+            Some(tables) => tables.metadata(table)?,
+            None => None,
+        };
+        let found = found.ok_or_else(|| {
+            let text = match namespace {
+                Namespace::Class(class) => format!(
+                    "no table {table:?} of the class {class} is rolled up; name an object of it (CLASS.ID), or the table in the setting `analytics`"
+                ),
+                Namespace::Object(object) => format!("{object} has no table {table:?}"),
+            };
             Error::new(ErrorKind::NotFound, text).with_code(NO_SUCH_TABLE)
         })?;
         let tag = answers::tag(&found);
@@ -194,6 +207,22 @@ impl Call<'_> {
         }
     }
 }
+
+impl Call<'_> {
+    /// The tables of all objects of a class; `None` when nothing of it is rolled up yet.
+    async fn rolled_up(&self, class: &str) -> Result<Option<IcebergTables>> {
+        let administration = self.engine.administration();
+        let rollup = administration.rollup_of(self.caller.tenant(), class).await?;
+        let Some(rollup) = rollup else { return Ok(None) };
+        match self.newest(&rollup).await {
+            Err(error) if error.code() == NO_SUCH_OBJECT => Ok(None),
+            tables => tables.map(Some),
+        }
+    }
+}
+
+/// The code of the error of an object that does not exist.
+const NO_SUCH_OBJECT: &str = "NO_SUCH_OBJECT";
 
 /// The code of the error of an object that another server owns.
 const OWNED_BY_OTHER: &str = "OWNED_BY_OTHER_INSTANCE";

@@ -5,8 +5,6 @@ use http::Uri;
 use percent_encoding::percent_decode_str;
 use url::form_urlencoded;
 
-use crate::edge::error::NO_SUCH_TABLE;
-
 /// Between the levels of a namespace: the specification's default.
 const SEPARATOR: char = '\u{1f}';
 
@@ -17,7 +15,7 @@ pub(super) enum Path {
     Namespaces,
     Namespace(Namespace),
     Tables(Namespace),
-    Table(ObjectId, String),
+    Table(Namespace, String),
     Metrics,
     /// Something of the specification that is not here, or nothing.
     Other,
@@ -26,7 +24,7 @@ pub(super) enum Path {
 /// A namespace.
 #[derive(Debug, PartialEq)]
 pub(super) enum Namespace {
-    /// All objects of a class; it has no tables of its own.
+    /// All objects of a class; its tables are those that are rolled up.
     Class(String),
     /// An object.
     Object(ObjectId),
@@ -45,13 +43,7 @@ impl Path {
             ["namespaces"] => Self::Namespaces,
             ["namespaces", name] => Self::Namespace(namespace(name)?),
             ["namespaces", name, "tables"] => Self::Tables(namespace(name)?),
-            ["namespaces", name, "tables", table] => match namespace(name)? {
-                Namespace::Object(object) => Self::Table(object, decoded(table)?),
-                Namespace::Class(_) => {
-                    let text = "a class has no tables; name an object of it: CLASS.ID";
-                    return Err(Error::not_found(text).with_code(NO_SUCH_TABLE));
-                }
-            },
+            ["namespaces", name, "tables", table] => Self::Table(namespace(name)?, decoded(table)?),
             ["namespaces", _, "tables", _, "metrics"] => Self::Metrics,
             _ => Self::Other,
         })
@@ -145,13 +137,14 @@ mod tests {
         assert_eq!(parsed("config"), Path::Config);
         let alice = object("DO", "alice");
         let table = parsed("namespaces/DO%1Falice/tables/my%20table");
-        assert_eq!(table, Path::Table(alice.clone(), "my table".to_owned()));
+        let namespace = Namespace::Object(alice.clone());
+        assert_eq!(table, Path::Table(namespace, "my table".to_owned()));
         assert_eq!(parsed("namespaces/DO%2Falice"), Path::Namespace(Namespace::Object(alice)));
         for other in ["", "transactions/commit", "namespaces/DO/views", "x/namespaces"] {
             assert_eq!(parsed(other), Path::Other, "{other}");
         }
-        let of_class = Path::parse(&Tenant::local(), "namespaces/DO/tables/t");
-        assert_eq!(of_class.expect_err("no table").code(), NO_SUCH_TABLE);
+        let class = Namespace::Class("DO".to_owned());
+        assert_eq!(parsed("namespaces/DO/tables/t"), Path::Table(class, "t".to_owned()));
     }
 
     #[test]
