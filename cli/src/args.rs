@@ -33,6 +33,7 @@ use crate::objects::inspect::{self, Inspect};
 use crate::objects::ls::{self, Ls};
 use crate::objects::mv::{self, Mv};
 use crate::objects::rm::{self, Rm};
+use crate::objects::rollup::{self, Rollup};
 use crate::objects::snapshot::Snapshot;
 use crate::objects::sql::{self, Sql};
 use crate::objects::tail::{self, Tail};
@@ -43,7 +44,10 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Serve", &["serve", "broker", "health", "settings", "config", "doctor"]),
     (
         "Objects",
-        &["ls", "inspect", "sql", "tail", "diff", "verify", "snapshot", "clone", "mv", "rm"],
+        &[
+            "ls", "inspect", "sql", "tail", "diff", "verify", "snapshot", "clone", "mv", "rm",
+            "rollup",
+        ],
     ),
     ("Account", &["login", "logout", "whoami", "token"]),
     ("Project", PROJECT),
@@ -59,7 +63,6 @@ const PROJECT: &[&str] = &["new", "dev", "deploy", "completions", "man"];
 const HELP: &str = "\
 Without a command, it is `dotdo serve`. `dotdo COMMAND --help` has examples, and
 `dotdo settings` lists all settings.
-
 Exit codes: 0 success, 1 failure or a second signal, 2 wrong usage or settings.";
 
 /// Durable objects without a server to run or a database to rent
@@ -143,6 +146,9 @@ enum Command {
     /// Remove an object and all it has
     #[command(after_help = rm::HELP)]
     Rm(Rm),
+    /// Have all objects of a class in its tables for analytics
+    #[command(after_help = rollup::HELP)]
+    Rollup(Rollup),
     /// Log in at an OpenID issuer
     #[command(after_help = login::LOGIN_HELP)]
     Login(Login),
@@ -202,6 +208,7 @@ impl Cli {
             Command::Clone(about) => report(about.run()),
             Command::Mv(about) => report(about.run()),
             Command::Rm(about) => report(about.run()),
+            Command::Rollup(about) => report(about.run()),
             Command::Login(about) => report(about.run()),
             Command::Logout(about) => report(about.run()),
             Command::Whoami(about) => report(about.run()),

@@ -15,6 +15,7 @@ pub(crate) mod mv;
 mod name;
 mod options;
 pub(crate) mod rm;
+pub(crate) mod rollup;
 mod several;
 mod shapes;
 pub(crate) mod snapshot;

@@ -69,6 +69,7 @@ fn help_is_as_in_the_snapshots_and_fits_two_screens() {
         ("clone.txt", &["clone", "--help"]),
         ("mv.txt", &["mv", "--help"]),
         ("rm.txt", &["rm", "--help"]),
+        ("rollup.txt", &["rollup", "--help"]),
         ("completions.txt", &["completions", "--help"]),
         ("man.txt", &["man", "--help"]),
         ("config.txt", &["config", "--help"]),

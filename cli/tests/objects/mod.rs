@@ -343,3 +343,36 @@ fn statements_that_write_go_through_the_owner() {
     world.stop();
     world.ok(&written[..4]);
 }
+
+#[test]
+fn a_class_is_rolled_up_by_hand() {
+    let folder = folder();
+    let run = |arguments: &[&str]| {
+        let mut command = dotdo(folder.path());
+        let (code, stdout, stderr) =
+            outcome(command.args(arguments).env("DOTDO_ANALYTICS", "Shop.orders"));
+        assert_eq!(code, Some(0), "{arguments:?}: {stdout}{stderr}");
+        stdout
+    };
+    for shop in ["Shop/north", "Shop/south"] {
+        run(&[
+            "sql",
+            shop,
+            "--write",
+            "CREATE TABLE orders (item TEXT); INSERT INTO orders VALUES ('tea')",
+        ]);
+    }
+    let said = "2 objects of Shop: 0 changed, 2 copied, 0 removed\n";
+    assert_eq!(run(&["rollup", "Shop"]), said);
+    run(&["sql", "Shop/north", "--write", "UPDATE orders SET item = 'milk'"]);
+    let said: Value = serde_json::from_str(&run(&["rollup", "Shop", "--json"])).expect("JSON");
+    let counts = ["objects", "changed", "copied", "removed", "failed"].map(|name| &said[name]);
+    assert_eq!(counts.map(|count| count.as_u64().expect("a number")), [2, 1, 0, 0, 0]);
+    let select = "SELECT _dotdo_object, item FROM orders ORDER BY 1";
+    let rows = run(&["sql", "_dotdo_rollup/Shop", "--csv", select]);
+    assert_eq!(rows.lines().skip(1).collect::<Vec<_>>(), ["north,milk", "south,tea"]);
+    assert_eq!(run(&["ls", "--classes"]).matches("Shop").count(), 1, "it is no class to look at");
+    let (code, _, stderr) = outcome(dotdo(folder.path()).args(["rollup", "Shop"]));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("expected a class with tables for analytics"), "{stderr}");
+}
