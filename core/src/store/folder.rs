@@ -12,6 +12,7 @@ mod private;
 mod tree;
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -165,6 +166,16 @@ impl Bucket for Folder {
             Some(Found::TooLarge(bytes)) => check_size(key, bytes, bytes_max).map(|()| None),
             None => Ok(None),
         }
+    }
+
+    async fn get_range(&self, key: &Key, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        let path = self.path("get", key)?;
+        let read = move |inner: &Inner| match tree::read_range(&path, &range) {
+            Ok(bytes) => Ok(Some(bytes.into())),
+            Err(error) if is_nothing(&error) => inner.missing(None),
+            Err(error) => Err(error),
+        };
+        self.blocking("get", key, read).await
     }
 
     async fn list(

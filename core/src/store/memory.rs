@@ -1,7 +1,7 @@
 //! A bucket in memory, for tests, simulations and experiments, with an injected clock.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
@@ -51,6 +51,13 @@ impl Memory {
     }
 }
 
+/// What an object of these bytes has in a range.
+pub(super) fn part_of(bytes: &Bytes, range: &Range<u64>) -> Bytes {
+    let at = |offset: u64| usize::try_from(offset).map_or(bytes.len(), |at| at.min(bytes.len()));
+    let (begin, end) = (at(range.start), at(range.end));
+    bytes.slice(begin..end.max(begin))
+}
+
 #[async_trait]
 impl Bucket for Memory {
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
@@ -71,6 +78,10 @@ impl Bucket for Memory {
     async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
         let found = self.objects().get(key).cloned();
         found.map(|stored| stored.within(key, bytes_max)).transpose()
+    }
+
+    async fn get_range(&self, key: &Key, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.objects().get(key).map(|stored| part_of(&stored.bytes, &range)))
     }
 
     async fn list(

@@ -3,6 +3,7 @@
 //! It sits below the retries, so every request counts.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,6 +82,11 @@ impl<B: Bucket> Bucket for Metered<B> {
     async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
         let got = self.counted("get", self.inner.get_within(key, bytes_max)).await?;
         Ok(got.inspect(|stored| count_bytes("get", stored.bytes.len())))
+    }
+
+    async fn get_range(&self, key: &Key, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        let got = self.counted("get", self.inner.get_range(key, range)).await?;
+        Ok(got.inspect(|bytes| count_bytes("get", bytes.len())))
     }
 
     async fn list(

@@ -20,6 +20,7 @@ mod split;
 mod time;
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -322,6 +323,14 @@ pub trait Bucket: Send + Sync + 'static {
     /// says how much it is ready to take.
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
         self.get_within(key, u64::MAX).await
+    }
+
+    /// The bytes of the object under `key` in this range, fewer where the object ends before it; `None`
+    /// when the store says that there is none. May retry for a short time.
+    ///
+    /// A store that can't do it reads the object as a whole.
+    async fn get_range(&self, key: &Key, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.get(key).await?.map(|stored| memory::part_of(&stored.bytes, &range)))
     }
 
     /// At most `limit` objects below `prefix/` whose key sorts after `after`, sorted by key. May

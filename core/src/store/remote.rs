@@ -11,6 +11,7 @@ mod errors;
 mod gcs;
 mod http;
 mod lent;
+mod range;
 #[cfg(feature = "s3")]
 mod s3;
 #[cfg(feature = "s3")]
@@ -18,6 +19,7 @@ mod sign;
 mod successes;
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,24 +137,7 @@ impl Remote {
 
     /// The beginning of an object's response; `None` if there is no object.
     async fn head(&self, asked: Asked<'_>, path: &Path) -> Result<Option<GetResult>, Failure> {
-        let head = || self.store().get_opts(path, GetOptions::default());
-        match self.signed(asked, 0, head).await {
-            Ok(head) => Ok(Some(head)),
-            Err(failure) if failure.is_missing() => Ok(None),
-            // S3 also reports missing keys as forbidden to callers that may not list the whole
-            // bucket. A listing below the prefix distinguishes the cases.
-            Err(failure) if failure.is_denial() => {
-                if !self.is_listed(asked, path).await {
-                    return Ok(None);
-                }
-                // It is there: keys that had ended have been replaced for the listing.
-                match self.parts.lent {
-                    Some(_) => self.signed(asked, 0, head).await.map(Some),
-                    None => Err(failure),
-                }
-            }
-            Err(failure) => Err(failure),
-        }
+        self.part(asked, path, &GetOptions::default()).await
     }
 
     /// Whether the store lists an object at `path`; `true` if it does not respond.
@@ -282,6 +267,10 @@ impl Bucket for Remote {
             return Err(asked.unavailable(format!("expected {length} bytes, got {}", bytes.len())));
         }
         Ok(Some(Stored { bytes, modified_ms }))
+    }
+
+    async fn get_range(&self, key: &Key, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        self.range(key, range).await
     }
 
     async fn list(

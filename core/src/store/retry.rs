@@ -2,6 +2,7 @@
 //! deletes, but never a create.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,10 @@ impl<B: Bucket> Bucket for Retrying<B> {
 
     async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
         self.retried(|| self.inner.get_within(key, bytes_max)).await
+    }
+
+    async fn get_range(&self, key: &Key, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        self.retried(|| self.inner.get_range(key, range.clone())).await
     }
 
     async fn list(

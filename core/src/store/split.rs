@@ -3,6 +3,7 @@
 //! Promises: each key is in one of the two, always the same one; a listing across both is one, in
 //! order. Must not know: which keys are whose; whoever joins the two says that.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +85,10 @@ impl Bucket for Split {
 
     async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
         self.of(key).get_within(key, bytes_max).await
+    }
+
+    async fn get_range(&self, key: &Key, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        self.of(key).get_range(key, range).await
     }
 
     async fn list(

@@ -1,5 +1,6 @@
 //! The part of a bucket that belongs to one tenant, as long as the tenant is open.
 
+use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,6 +165,11 @@ impl Bucket for TenantBucket {
     async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
         self.check("get", key)?;
         self.inner.get_within(key, bytes_max).await
+    }
+
+    async fn get_range(&self, key: &Key, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        self.check("get", key)?;
+        self.inner.get_range(key, range).await
     }
 
     async fn list(

@@ -125,6 +125,14 @@ macro_rules! bucket_of_layer {
                 self.around(Operation::Get, key, self.inner().get_within(key, bytes_max)).await
             }
 
+            async fn get_range(
+                &self,
+                key: &Key,
+                range: std::ops::Range<u64>,
+            ) -> Result<Option<bytes::Bytes>, StoreError> {
+                self.around(Operation::Get, key, self.inner().get_range(key, range)).await
+            }
+
             async fn list(
                 &self,
                 prefix: &Key,

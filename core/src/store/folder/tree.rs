@@ -6,7 +6,8 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -178,6 +179,15 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> io::Result<Found> {
         return Ok(Found::TooLarge(bytes.len() as u64));
     }
     Ok(Found::Whole(bytes, metadata.modified()?))
+}
+
+/// What the file has in this range.
+pub(super) fn read_range(path: &Path, range: &Range<u64>) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(range.start))?;
+    let mut bytes = Vec::new();
+    file.take(range.end.saturating_sub(range.start)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Makes the names in a folder durable. On Windows a folder can't be opened for that.
