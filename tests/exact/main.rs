@@ -1,5 +1,6 @@
 //! What comes back is what was written: every value of every class, whatever happened in between.
 
+mod filters;
 mod golden;
 mod model;
 mod random;

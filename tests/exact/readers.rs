@@ -91,7 +91,7 @@ fn history() -> Vec<Vec<String>> {
 /// each table at each of its snapshots.
 async fn compare(config: StoreConfig, environment: &[(&str, String)]) {
     let bucket = dotdo_tests::open(&config).expect("the store is good");
-    let states = write(&config).await;
+    let states = write(&config, &history()).await;
     let tables = tables(bucket.as_ref()).await;
     let mut wanted = Vec::new();
     for (address, metadata) in &tables {
@@ -137,7 +137,10 @@ async fn compare(config: StoreConfig, environment: &[(&str, String)]) {
 }
 
 /// Every request makes a record and a snapshot; what each table held after each of them.
-async fn write(config: &StoreConfig) -> Vec<BTreeMap<String, Named>> {
+pub(super) async fn write(
+    config: &StoreConfig,
+    history: &[Vec<String>],
+) -> Vec<BTreeMap<String, Named>> {
     let clock = Arc::new(ManualClock::new());
     let (instance, random) = (unique(), Arc::new(CountingRandom::starting_at(1)));
     let bucket = dotdo_core::open(config, instance, clock.clone(), random.clone())
@@ -162,7 +165,7 @@ async fn write(config: &StoreConfig) -> Vec<BTreeMap<String, Named>> {
     let mut model =
         rusqlite::Connection::open_in_memory().expect("SQLite opens a database in memory");
     let mut states = Vec::new();
-    for statements in history() {
+    for statements in history {
         let body: Vec<Json> = statements.iter().map(|sql| json!([sql])).collect();
         ask(&engine, &object, "/", &body.into()).await.expect("the statements are good");
         model.execute_batch(&statements.join(";")).expect("the statements are good");
@@ -199,7 +202,7 @@ fn state(model: &mut rusqlite::Connection) -> BTreeMap<String, Named> {
 
 /// Every metadata file: its address and what it says. Those of later snapshots sort behind those of
 /// earlier ones.
-async fn tables(bucket: &dyn Bucket) -> BTreeMap<String, Json> {
+pub(super) async fn tables(bucket: &dyn Bucket) -> BTreeMap<String, Json> {
     let entries = bucket.list(&Key::new("local"), None, 10_000).await.expect("a listing");
     let mut tables = BTreeMap::new();
     for key in entries

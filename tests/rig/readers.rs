@@ -74,6 +74,19 @@ impl Reader {
         }
     }
 
+    /// For each of `filters` (a column, one of `=`, `<`, `>=`, and a value in the form of
+    /// [`Reader::read`]) how many rows of the table at `metadata` the engine finds, and from how many
+    /// files it reads them, if it tells.
+    ///
+    /// # Panics
+    ///
+    /// When the engine fails, with what it says.
+    pub fn filter_all(self, metadata: &str, filters: &[Value]) -> Vec<(u64, Option<u64>)> {
+        let wanted = json!({ "metadata": metadata, "filters": filters }).to_string();
+        let found = self.run(&[Some("--filters"), Some(&wanted)], &[]);
+        serde_json::from_value(found).expect("pairs of numbers")
+    }
+
     /// What the engine sees in a table of a catalog, at its current or another snapshot, in the form
     /// of [`Reader::read`].
     ///

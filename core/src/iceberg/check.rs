@@ -33,6 +33,7 @@ pub(crate) fn removed_files(name: &str, bytes: &[u8]) -> Result<Vec<FileEntry>> 
         rows: entry.record_count(),
         bytes: entry.file_size_in_bytes(),
         of: None,
+        metrics: None,
     };
     Ok(removed.map(file).collect())
 }
@@ -41,6 +42,16 @@ pub(crate) fn removed_files(name: &str, bytes: &[u8]) -> Result<Vec<FileEntry>> 
 /// fields and the marks between blocks are at the writer's choice.
 pub(crate) fn is_same_avro(one: &[u8], other: &[u8]) -> bool {
     matches!((Avro::read(one), Avro::read(other)), (Some(one), Some(other)) if one == other)
+}
+
+/// Whether both are manifests with the same header and the same entries. What an entry says of
+/// columns is in an order of the writer's choice.
+pub(crate) fn is_same_manifest(one: &[u8], other: &[u8]) -> bool {
+    let (Some(first), Some(second)) = (Avro::read(one), Avro::read(other)) else { return false };
+    let parse = |bytes: &[u8]| catch_unwind(|| Manifest::parse_avro(bytes)).ok()?.ok();
+    first == second
+        || (first.header == second.header
+            && matches!((parse(one), parse(other)), (Some(one), Some(other)) if one == other))
 }
 
 /// The parts of an Avro file.

@@ -61,7 +61,7 @@ pub(super) fn contained<T>(name: &str, read: impl FnOnce() -> Result<T>) -> Resu
 /// A reader of the batches of a Parquet file in memory, which is looked at first.
 pub(super) fn open(name: &str, file: Bytes) -> Result<ParquetRecordBatchReader> {
     let batch_rows = inspect(name, &file)?.batch_rows;
-    // Without the page index, because we write none; without Arrow's schema, because the Parquet
+    // Without the page index, because all pages are read; without Arrow's schema, because the Parquet
     // types say all.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
@@ -85,7 +85,7 @@ enum Cells<'a> {
     Binary(&'a BinaryArray),
 }
 
-struct BatchColumns<'a> {
+pub(super) struct BatchColumns<'a> {
     columns: Vec<(Affinity, Cells<'a>)>,
     rowid: Option<&'a Int64Array>,
     exact: Option<&'a StringArray>,
@@ -93,7 +93,7 @@ struct BatchColumns<'a> {
 }
 
 impl<'a> BatchColumns<'a> {
-    fn new(layout: &Layout, name: &str, batch: &'a RecordBatch) -> Result<Self> {
+    pub(super) fn new(layout: &Layout, name: &str, batch: &'a RecordBatch) -> Result<Self> {
         let by_id = columns_by_id(batch.schema_ref());
         let find = |id: i32, kind| {
             by_id
@@ -120,7 +120,7 @@ impl<'a> BatchColumns<'a> {
     }
 
     /// Reads every row; `position` is the first row's. Returns the position after the last.
-    fn read(
+    pub(super) fn read(
         &self,
         layout: &Layout,
         name: &str,

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use roaring::RoaringBitmap;
 
 use super::decode::{columns_by_id, contained, open};
-use super::encode::{EncodedFile, arrow_schema, parquet_writer};
+use super::encode::{EncodedFile, OffsetIndex, arrow_schema, parquet_writer};
 use super::encode_error;
 use super::layout::{ColumnKind, Field};
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ pub(crate) fn write_deletes(positions: &BTreeMap<String, &RoaringBitmap>) -> Res
         Field { id: POSITION_FIELD, name: "pos".to_owned(), kind: ColumnKind::Long },
     ];
     let schema = arrow_schema(&fields, |_| false);
-    let mut writer = parquet_writer(&schema)?;
+    let mut writer = parquet_writer(&schema, OffsetIndex::Absent)?;
     let (mut paths, mut rows) = (StringBuilder::new(), Int64Builder::new());
     let mut count = 0;
     let mut flush = |paths: &mut StringBuilder, rows: &mut Int64Builder| {
@@ -58,7 +58,7 @@ pub(crate) fn write_deletes(positions: &BTreeMap<String, &RoaringBitmap>) -> Res
     }
     flush(&mut paths, &mut rows)?;
     let bytes = writer.into_inner().map_err(|error| encode_error("a delete file", error))?;
-    Ok(EncodedFile { bytes: bytes.into(), rows: count as u64 })
+    Ok(EncodedFile { bytes: bytes.into(), rows: count as u64, metrics: None })
 }
 
 /// Reads a position delete file. `name` is its name in errors.

@@ -15,6 +15,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use super::encode_error;
 use super::exact::ExactRow;
 use super::layout::{Cell, ColumnKind, EXACT_FIELD, Field, Layout, ROWID_FIELD, to_cell};
+use super::metrics::Metrics;
 use crate::change::{Affinity, ValueRef};
 use crate::error::{Error, Result};
 
@@ -25,6 +26,17 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Engines read row groups in parallel and skip those that a filter excludes.
 const ROW_GROUP_ROWS: usize = 131_072;
 
+/// Pages are small, so that a row can be read without many others.
+const PAGE_ROWS: usize = 4096;
+const PAGE_BYTES: usize = 128 << 10;
+/// After so many rows, the size of a page is looked at.
+const PAGE_STEP_ROWS: usize = 256;
+/// A dictionary is read with each page that needs it.
+const DICTIONARY_BYTES: usize = 64 << 10;
+
+/// From so many bytes of rows on, a file has an appendix.
+pub(crate) const LARGE_FILE_BYTES: usize = 64 << 10;
+
 /// A finished file.
 #[derive(Debug, Clone)]
 pub(crate) struct EncodedFile {
@@ -32,6 +44,8 @@ pub(crate) struct EncodedFile {
     pub(crate) bytes: Bytes,
     /// Number of rows.
     pub(crate) rows: u64,
+    /// What is known of its columns; `None` for deletes.
+    pub(crate) metrics: Option<Metrics>,
 }
 
 /// Writes the rows of one table into one Parquet file, in the given order.
@@ -40,6 +54,7 @@ pub(crate) struct RowEncoder {
     rowid: Option<Int64Builder>,
     exact: StringBuilder,
     exact_row: ExactRow,
+    fields: Vec<Field>,
     schema: SchemaRef,
     writer: ArrowWriter<Vec<u8>>,
     batch_rows: usize,
@@ -70,7 +85,7 @@ impl RowEncoder {
     pub(crate) fn new(layout: &Layout) -> Result<Self> {
         let fields = layout.fields();
         let schema = arrow_schema(&fields, |_| true);
-        let writer = parquet_writer(&schema)?;
+        let writer = parquet_writer(&schema, OffsetIndex::Written)?;
         let columns = layout
             .columns()
             .iter()
@@ -98,6 +113,7 @@ impl RowEncoder {
             rowid,
             exact,
             exact_row,
+            fields,
             schema,
             writer,
             batch_rows: 0,
@@ -149,10 +165,32 @@ impl RowEncoder {
     /// # Errors
     ///
     /// `Internal` when Parquet can't finish it.
-    pub(crate) fn finish(mut self) -> Result<EncodedFile> {
+    pub(crate) fn finish(self) -> Result<EncodedFile> {
+        self.finish_with(|_| Vec::new())
+    }
+
+    /// Finishes the file and returns it. If it is large, what `appendix` makes of its rows' bytes is
+    /// put behind these: readers of Parquet don't look there.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when Parquet can't finish it.
+    pub(crate) fn finish_with(
+        mut self,
+        appendix: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Result<EncodedFile> {
         self.flush()?;
-        let bytes = self.writer.into_inner().map_err(|error| encode_error("a data file", error))?;
-        Ok(EncodedFile { bytes: bytes.into(), rows: self.rows })
+        let failed = |error| encode_error("a data file", error);
+        self.writer.flush().map_err(failed)?;
+        if self.writer.bytes_written() >= LARGE_FILE_BYTES {
+            self.writer.sync().map_err(|error| encode_error("a data file", error))?;
+            let appended = appendix(self.writer.inner());
+            self.writer.write_all(&appended).map_err(|error| encode_error("a data file", error))?;
+        }
+        let footer = self.writer.finish().map_err(failed)?;
+        let bytes = std::mem::take(self.writer.inner_mut()).into();
+        let metrics = Some(Metrics::of(&self.fields, &footer));
+        Ok(EncodedFile { bytes, rows: self.rows, metrics })
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -232,17 +270,31 @@ pub(super) fn arrow_schema(fields: &[Field], nullable: impl Fn(&Field) -> bool) 
     Arc::new(Schema::new(columns))
 }
 
+/// Whether a file says where its pages are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OffsetIndex {
+    Written,
+    Absent,
+}
+
 /// A writer of one Parquet file in memory.
 ///
 /// Zstd level 1: level 3 was slower and larger on rows of people's objects. Arrow's own copy of the
-/// schema and the page indexes are left out, because most files are small and no reader needs them.
-pub(super) fn parquet_writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
+/// schema and bounds of pages are left out, because most files are small and no reader needs them.
+pub(super) fn parquet_writer(
+    schema: &SchemaRef,
+    index: OffsetIndex,
+) -> Result<ArrowWriter<Vec<u8>>> {
     let level = ZstdLevel::try_new(1).map_err(|error| encode_error("with zstd", error))?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
+        .set_offset_index_disabled(index == OffsetIndex::Absent)
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_write_batch_size(PAGE_STEP_ROWS)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_created_by("dotdo".to_owned())
         .build();
     let options =

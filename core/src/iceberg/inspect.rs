@@ -102,6 +102,22 @@ fn inspected(file: &[u8]) -> Option<Inspected> {
     })
 }
 
+/// The number of rows that a footer tells; `None` when it is none of this program's.
+pub(super) fn read_footer(bytes: &[u8]) -> Option<u64> {
+    Footer::read(bytes).map(|footer| footer.rows)
+}
+
+/// Whether `bytes` are a page as this program writes them, of a column with at most `rows` values.
+pub(super) fn is_page(bytes: &[u8], rows: u64) -> bool {
+    Page::read(bytes).is_some_and(|(page, head_bytes)| {
+        head_bytes + page.stored == bytes.len()
+            && page.bytes <= BATCH_BYTES_MAX
+            && page.values <= rows.max(page.bytes)
+            && ENCODINGS.contains(&page.encoding)
+            && (PAGE_OF_VALUES.contains(&page.kind) || page.kind == DICTIONARY_PAGE)
+    })
+}
+
 /// What the footer says.
 #[derive(Default)]
 struct Footer {

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use crate::change::{Affinity, Column, TableShape, Value, ValueRef};
 
 /// Field id of the hidden rowid's column.
-pub(super) const ROWID_FIELD: i32 = 1;
+pub(crate) const ROWID_FIELD: i32 = 1;
 /// Field id of the column of exact values.
 pub(super) const EXACT_FIELD: i32 = 2;
 /// The first field id that a user's column can have.

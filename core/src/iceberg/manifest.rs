@@ -20,6 +20,7 @@ use super::deletes::FILE_PATH_FIELD;
 use super::encode_error;
 use super::layout::{ColumnKind, FieldSet};
 use super::metadata::Version;
+use super::metrics::{ColumnMetrics, Metrics};
 use crate::error::{Error, Result};
 use crate::sync::Mutex;
 
@@ -56,6 +57,8 @@ pub(crate) struct FileEntry {
     /// The absolute URI of the only data file that it is about, if it is a delete file that names
     /// one only.
     pub(crate) of: Option<String>,
+    /// What is known of its columns, if it is a data file that the snapshot has.
+    pub(crate) metrics: Option<Arc<Metrics>>,
 }
 
 /// The Avro files of a snapshot.
@@ -147,7 +150,7 @@ fn write_manifest(
         _ => builder.build_v2_deletes(),
     };
     for entry in files {
-        add_entry(&mut writer, content, entry).map_err(failed)?;
+        add_entry(&mut writer, schema, content, entry).map_err(failed)?;
     }
     let mut line = at_once(writer.write_manifest_file())?.map_err(failed)?;
     line.manifest_path = uri.to_owned();
@@ -158,10 +161,11 @@ fn write_manifest(
 
 fn add_entry(
     writer: &mut ManifestWriter,
+    schema: &Schema,
     content: DataContentType,
     entry: &FileEntry,
 ) -> Result<(), iceberg::Error> {
-    let file = data_file(content, entry)?;
+    let file = data_file(schema, content, entry)?;
     match entry.status {
         // Without its own sequence number, the file inherits the snapshot's.
         FileStatus::Added => writer.add_file(file, -1),
@@ -172,21 +176,65 @@ fn add_entry(
     }
 }
 
-fn data_file(content: DataContentType, entry: &FileEntry) -> Result<DataFile, iceberg::Error> {
-    // Engines find the deletes of a data file by either of them.
-    let path = |of: &String| (FILE_PATH_FIELD, Datum::string(of));
-    let paths: HashMap<i32, Datum> = entry.of.iter().map(path).collect();
-    DataFileBuilder::default()
-        .content(content)
+fn data_file(
+    schema: &Schema,
+    content: DataContentType,
+    entry: &FileEntry,
+) -> Result<DataFile, iceberg::Error> {
+    let mut file = DataFileBuilder::default();
+    file.content(content)
         .file_path(entry.uri.clone())
         .file_format(DataFileFormat::Parquet)
         .record_count(entry.rows)
         .file_size_in_bytes(entry.bytes)
-        .lower_bounds(paths.clone())
-        .upper_bounds(paths)
-        .referenced_data_file(entry.of.clone())
-        .build()
+        .referenced_data_file(entry.of.clone());
+    if let Some(of) = &entry.of {
+        // Engines find the deletes of a data file by either of them.
+        let path = HashMap::from([(FILE_PATH_FIELD, Datum::string(of))]);
+        file.lower_bounds(path.clone()).upper_bounds(path);
+    }
+    if let Some(metrics) = &entry.metrics {
+        add_metrics(&mut file, schema, entry.rows, metrics)?;
+    }
+    file.build()
         .map_err(|error| iceberg::Error::new(iceberg::ErrorKind::DataInvalid, error.to_string()))
+}
+
+/// Adds what is known of the columns. A double is never NaN, because SQLite has none.
+fn add_metrics(
+    file: &mut DataFileBuilder,
+    schema: &Schema,
+    rows: u64,
+    metrics: &Metrics,
+) -> Result<(), iceberg::Error> {
+    let (mut lower, mut upper) = (HashMap::new(), HashMap::new());
+    let mut nan = HashMap::new();
+    for column in &metrics.columns {
+        let field = schema.field_by_id(column.field);
+        let Some(kind) = field.and_then(|field| field.field_type.as_primitive_type()) else {
+            continue;
+        };
+        for (bound, bounds) in [(&column.lower, &mut lower), (&column.upper, &mut upper)] {
+            if let Some(bytes) = bound {
+                bounds.insert(column.field, Datum::try_from_bytes(bytes, kind.clone())?);
+            }
+        }
+        if *kind == PrimitiveType::Double {
+            nan.insert(column.field, 0);
+        }
+    }
+    let each = |value: fn(&ColumnMetrics, u64) -> u64| -> HashMap<i32, u64> {
+        metrics.columns.iter().map(|column| (column.field, value(column, rows))).collect()
+    };
+    let splits = metrics.splits.iter().filter_map(|at| i64::try_from(*at).ok());
+    file.column_sizes(each(|column, _| column.bytes))
+        .value_counts(each(|_, rows| rows))
+        .null_value_counts(each(|column, _| column.nulls))
+        .nan_value_counts(nan)
+        .lower_bounds(lower)
+        .upper_bounds(upper)
+        .split_offsets(Some(splits.collect()));
+    Ok(())
 }
 
 /// Runs a future that never waits, because everything is in memory.

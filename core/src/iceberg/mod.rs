@@ -13,16 +13,20 @@ mod inspect;
 mod layout;
 mod manifest;
 mod metadata;
+mod metrics;
+mod pages;
 mod thrift;
 
-pub(crate) use check::{is_same_avro, removed_files};
+pub(crate) use check::{is_same_avro, is_same_manifest, removed_files};
 pub(crate) use decode::read_rows;
 pub(crate) use deletes::{read_deletes, write_deletes};
-pub(crate) use encode::{EncodedFile, RowEncoder};
+pub(crate) use encode::{EncodedFile, LARGE_FILE_BYTES, RowEncoder};
 pub(crate) use inspect::inspect;
-pub(crate) use layout::{ColumnKind, FIRST_FIELD, Field, FieldSet, Layout};
+pub(crate) use layout::{ColumnKind, FIRST_FIELD, Field, FieldSet, Layout, ROWID_FIELD};
 pub(crate) use manifest::{FileEntry, FileStatus, ManifestEntries, write_manifests};
 pub(crate) use metadata::{Operation, Period, TableDocument, Version, write_metadata};
+pub(crate) use metrics::{ColumnMetrics, Metrics};
+pub(crate) use pages::{Pages, Parts};
 
 use crate::error::Error;
 

@@ -213,7 +213,7 @@ fn field_set(id: i32) -> FieldSet {
 }
 
 fn entry(status: FileStatus, uri: &str) -> FileEntry {
-    FileEntry { status, uri: uri.to_owned(), rows: 5, bytes: 100, of: None }
+    FileEntry { status, uri: uri.to_owned(), rows: 5, bytes: 100, of: None, metrics: None }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::store_error;
 use super::stored::Document;
 use super::table::{FileRef, TableBase};
 use crate::error::{Error, Result};
-use crate::iceberg::{is_same_avro, removed_files};
+use crate::iceberg::{is_same_avro, is_same_manifest, removed_files};
 use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::store::Key;
 
@@ -158,7 +158,10 @@ async fn check_manifests(
             // A list counts what is in its manifests, so it can't be told from damaged ones.
             Some(Ok(read)) if *key == keys.list && !is_whole => Ok(read.len() as u64),
             Some(Ok(read)) => {
-                let is_met = is_same_avro(&read, bytes);
+                let is_met = match *key == keys.list {
+                    true => is_same_avro(&read, bytes),
+                    false => is_same_manifest(&read, bytes),
+                };
                 expect(from, key, is_met, "the manifest that the snapshot describes")
                     .map(|()| read.len() as u64)
             }

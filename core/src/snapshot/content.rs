@@ -31,7 +31,7 @@ pub(super) fn everything(
     layout: Layout,
     files: usize,
 ) -> Result<Content> {
-    let mut sink = RowSink::new(shape, layout);
+    let mut sink = RowSink::new(shape, layout, db.key_columns(&shape.name)?);
     db.scan(&shape.name, &mut |rowid, values| sink.push(rowid, values))?;
     Ok(Content { keep: vec![false; files], added: sink.finish()?, gone: BTreeMap::new() })
 }
@@ -86,7 +86,7 @@ pub(super) fn changed(
     if !keep.is_empty() && !keep.contains(&true) {
         return Ok(None);
     }
-    let mut sink = RowSink::new(shape, layout.clone());
+    let mut sink = RowSink::new(shape, layout.clone(), db.key_columns(&shape.name)?);
     let complete = match keys {
         KeySet::Rowids(rowids) => {
             push_rowids(db, shape, &mut sink, rowids, &files.live_rowids(base, &merged))?

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::reference::folder_of;
-use super::table::{FileRef, PastVersion, TableBase};
+use super::table::{DataFile, FileRef, PastVersion, TableBase};
 use crate::error::Result;
 use crate::iceberg::{
     FileEntry, FileStatus, ManifestEntries, TableDocument, Version, write_manifests, write_metadata,
@@ -82,7 +82,9 @@ pub(super) fn manifests(
     let keys = ManifestKeys::of(table);
     let version = iceberg_version(table.version(), None, location);
     let live = |file: &FileRef| entry(file, version.snapshot_id, location);
-    let mut data: Vec<FileEntry> = table.data.iter().map(|data| live(&data.file)).collect();
+    let with_metrics =
+        |data: &DataFile| FileEntry { metrics: data.metrics.clone(), ..live(&data.file) };
+    let mut data: Vec<FileEntry> = table.data.iter().map(with_metrics).collect();
     data.extend(gone.data.iter().cloned());
     let of_rows = |key: &Arc<str>| uri(key, location);
     let mut deletes: Vec<FileEntry> = table
@@ -112,6 +114,7 @@ pub(super) fn gone(files: &[FileRef], location: &str) -> Vec<FileEntry> {
         rows: file.rows,
         bytes: file.bytes,
         of: None,
+        metrics: None,
     };
     files.iter().map(gone).collect()
 }
@@ -128,6 +131,7 @@ fn entry(file: &FileRef, snapshot_id: i64, location: &str) -> FileEntry {
         rows: file.rows,
         bytes: file.bytes,
         of: None,
+        metrics: None,
     }
 }
 

@@ -44,16 +44,8 @@ pub(crate) async fn fetch(
         let key = snapshots.join(&file.key);
         async move {
             let stored = bucket.get_within(&key, file.bytes).await.map_err(store_error)?;
-            let missing = || {
-                Error::corrupt(
-                    &key,
-                    format!(
-                        "expected {} bytes with the checksum {}, found nothing",
-                        file.bytes, file.blake3
-                    ),
-                )
-            };
-            Ok::<_, Error>((file.key, stored.ok_or_else(missing)?.bytes))
+            let stored = stored.ok_or_else(|| missing(&key, &file))?;
+            Ok::<_, Error>((file.key, stored.bytes))
         }
     };
     let files = stream::iter(wanted.into_iter().map(get))
@@ -191,7 +183,7 @@ impl Fetched {
         })?;
         check_rows(&name, &data.file, count)?;
         let index = index.map_or_else(|| Arc::clone(&data.index), |index| Arc::new(index.finish()));
-        Ok(DataFile { file: data.file.clone(), index })
+        Ok(DataFile { index, ..data.clone() })
     }
 
     /// The full key and the bytes of a file, after their length and checksum were verified.
@@ -201,21 +193,30 @@ impl Fetched {
             .files
             .remove(&file.key)
             .ok_or_else(|| Error::corrupt(&key, "expected a file that is named once"))?;
-        if bytes.len() as u64 != file.bytes {
-            return Err(Error::corrupt(
-                &key,
-                format!("expected {} bytes, found {}", file.bytes, bytes.len()),
-            ));
-        }
-        let found = blake3::hash(&bytes);
-        if found != file.blake3 {
-            return Err(Error::corrupt(
-                &key,
-                format!("expected the checksum {}, found {found}", file.blake3),
-            ));
-        }
+        check_whole(&key, file, &bytes)?;
         Ok((key.to_string(), bytes))
     }
+}
+
+/// The error when there is nothing under the key of a file.
+pub(super) fn missing(key: &Key, file: &FileRef) -> Error {
+    let (bytes, blake3) = (file.bytes, file.blake3);
+    let what = format!("expected {bytes} bytes with the checksum {blake3}, found nothing");
+    Error::corrupt(key, what)
+}
+
+/// Fails unless these are the bytes of the file.
+pub(super) fn check_whole(key: &Key, file: &FileRef, bytes: &[u8]) -> Result<()> {
+    if bytes.len() as u64 != file.bytes {
+        let what = format!("expected {} bytes, found {}", file.bytes, bytes.len());
+        return Err(Error::corrupt(key, what));
+    }
+    let found = blake3::hash(bytes);
+    if found != file.blake3 {
+        let what = format!("expected the checksum {}, found {found}", file.blake3);
+        return Err(Error::corrupt(key, what));
+    }
+    Ok(())
 }
 
 /// Fails unless the tables with files are those of the schema, each once.

@@ -18,7 +18,7 @@ use super::table::{DataFile, DeleteFile, FileRef, PastVersion, TableBase};
 use super::tracker::{Dirty, Tracked};
 use crate::change::TableShape;
 use crate::error::Result;
-use crate::iceberg::{FieldSet, Layout, Operation, Period};
+use crate::iceberg::{EncodedFile, FieldSet, Layout, Operation, Period};
 use crate::millis;
 use crate::sqlite::Database;
 
@@ -215,9 +215,12 @@ impl<'a> Description<'a> {
     }
 
     fn data_file(&mut self, number: usize, file: NewFile) -> DataFile {
+        let EncodedFile { bytes, rows, metrics } = file.encoded;
         DataFile {
-            file: self.file(&format!("-{number}.parquet"), file.encoded.bytes, file.encoded.rows),
+            file: self.file(&format!("-{number}.parquet"), bytes, rows),
             index: Arc::new(file.index),
+            metrics: metrics.map(Arc::new),
+            point: file.point.map(Arc::new),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod body;
 mod convert;
+mod metrics;
 
 use std::sync::Arc;
 
@@ -16,12 +17,13 @@ use super::described;
 use super::reference::{SnapshotRef, snapshots_key};
 use super::table::{FileRef, TableBase};
 use crate::budget::Charge;
-use crate::change::Header;
+use crate::change::{Header, SchemaObject};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 #[cfg(any(test, feature = "fuzzing"))]
 use crate::id::Tenant;
 use crate::limits::DOCUMENT_BYTES_MAX;
+use crate::sqlite::{Database, Limits, Restraint};
 use crate::store::Key;
 
 /// The only version of the format so far.
@@ -150,6 +152,20 @@ impl Document {
     pub(crate) fn counts(&self) -> (u64, u64) {
         let rows = |table: &Arc<TableBase>| table.rows();
         (self.tables.len() as u64, self.tables.iter().map(rows).sum())
+    }
+
+    /// An empty database with its schema and its counters.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` when the statements of the schema fail.
+    pub(crate) fn empty_database(&self, limits: &Limits, restraint: Restraint) -> Result<Database> {
+        Database::load_restrained(limits, self.header.clone(), Some(restraint))?.finish()
+    }
+
+    /// Whether some of its tables are made by modules, which need their rows.
+    pub(crate) fn has_virtual_tables(&self) -> bool {
+        self.header.schema.objects.iter().any(SchemaObject::is_virtual_table)
     }
 
     /// The names of its tables, in the order of the schema.

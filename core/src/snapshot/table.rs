@@ -7,8 +7,9 @@ use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use super::index::RowIndex;
+use super::point::PointIndex;
 use crate::change::TableShape;
-use crate::iceberg::{FieldSet, Layout, Operation};
+use crate::iceberg::{FieldSet, Layout, Metrics, Operation};
 
 /// Limits of a small table.
 const SMALL_BYTES: u64 = 32 << 10;
@@ -36,6 +37,10 @@ pub(super) struct FileRef {
 pub(super) struct DataFile {
     pub(super) file: FileRef,
     pub(super) index: Arc<RowIndex>,
+    /// What is known of its columns; `None` for files of before manifests had it.
+    pub(super) metrics: Option<Arc<Metrics>>,
+    /// Where its rows are found by their keys, if it is large.
+    pub(super) point: Option<Arc<PointIndex>>,
 }
 
 /// A file of position deletes.

@@ -64,7 +64,7 @@ impl Database {
         self.check_memory()
     }
 
-    fn table(&self, name: &str) -> Result<&Table> {
+    pub(super) fn table(&self, name: &str) -> Result<&Table> {
         match self.committed.catalog.table(name) {
             Some(table) => Ok(table),
             None => Err(Error::not_found(format!("there is no table {name}"))),

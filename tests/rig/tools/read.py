@@ -3,6 +3,9 @@
 Arguments: the engine (duckdb, pyiceberg, polars, or all to check that they are there), the metadata file's address or that of a single Parquet
 file, and optionally a snapshot's number. Or, instead of the address, `--batch` and a file with a JSON list of such pairs, for a list of answers. A store is reached as AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION say.
 
+Or `--filters` and JSON with the metadata file's address and filters, each a list of a column, an operator and a value: for each, the number of
+rows that it finds and of the files that they are read from, or null.
+
 Or `--catalog` and JSON with the endpoint of an Iceberg REST catalog, a token, a namespace, a table and a snapshot's number.
 
 Values keep their kind: null, true, false, integers and texts as they are, a double as {"real": its shortest exact text}, bytes as
@@ -19,6 +22,12 @@ def encode(value):
         return {"real": repr(value)}
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"hex": bytes(value).hex()}
+    return value
+
+
+def decode(value):
+    if isinstance(value, dict):
+        return float(value["real"]) if "real" in value else bytes.fromhex(value["hex"])
     return value
 
 
@@ -145,6 +154,47 @@ def catalog_with_polars(endpoint, token, namespace, table, snapshot):
     return rows_of(scan.collect().to_arrow())
 
 
+def filter_with_duckdb(metadata, filters):
+    connection = duckdb_connection()
+    count = f"SELECT count(*) FROM iceberg_scan('{metadata}') WHERE"
+    # Literals, because a parameter is not known when the engine chooses files.
+    return [[connection.execute(f'{count} "{column}" {operator} {literal(value)}').fetchone()[0], None] for column, operator, value in filters]
+
+
+def literal(value):
+    if isinstance(value, bytes):
+        return "'" + "".join(f"\\x{byte:02X}" for byte in value) + "'::BLOB"
+    if isinstance(value, float):
+        return f"'{value!r}'::DOUBLE"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value)
+
+
+def filter_with_pyiceberg(metadata, filters):
+    from pyiceberg.expressions import EqualTo, GreaterThanOrEqual, LessThan
+    from pyiceberg.table import StaticTable
+
+    table = StaticTable.from_metadata(metadata)
+    operators = {"=": EqualTo, "<": LessThan, ">=": GreaterThanOrEqual}
+    scans = [table.scan(row_filter=operators[operator](column, value)) for column, operator, value in filters]
+    return [[scan.to_arrow().num_rows, len(list(scan.plan_files()))] for scan in scans]
+
+
+def filter_with_polars(metadata, filters):
+    import operator as compare
+
+    import polars
+
+    operators = {"=": compare.eq, "<": compare.lt, ">=": compare.ge}
+    counts = []
+    for column, operator, value in filters:
+        table = polars.scan_iceberg(metadata, reader_override="native")
+        found = table.filter(operators[operator](polars.col(column), polars.lit(value)))
+        counts.append([found.collect().height, None])
+    return counts
+
+
 def rows_of(arrow):
     return arrow.column_names, list(zip(*[column.to_pylist() for column in arrow.columns]))
 
@@ -160,6 +210,11 @@ def main(engine, metadata=None, snapshot=None):
     if metadata == "--catalog":
         through = {"duckdb": catalog_with_duckdb, "pyiceberg": catalog_with_pyiceberg, "polars": catalog_with_polars}
         return encoded(*through[engine](**json.loads(snapshot)))
+    if metadata == "--filters":
+        count = {"duckdb": filter_with_duckdb, "pyiceberg": filter_with_pyiceberg, "polars": filter_with_polars}[engine]
+        wanted = json.loads(snapshot)
+        filters = [(column, operator, decode(value)) for column, operator, value in wanted["filters"]]
+        return count(wanted["metadata"], filters)
     if metadata == "--batch":
         with open(snapshot) as batch:
             return [answer(read, *pair) for pair in json.load(batch)]

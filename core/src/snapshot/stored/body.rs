@@ -134,4 +134,33 @@ pub(super) struct FileEntry<'a> {
     pub(super) sequence: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) of: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) metrics: Option<MetricsEntry<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) point: Option<PointEntry<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct PointEntry<'a> {
+    pub(super) at: u64,
+    pub(super) blake3: Text<'a>,
+    pub(super) fields: Vec<i32>,
+    pub(super) parts: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct MetricsEntry<'a> {
+    pub(super) columns: Vec<ColumnMetricsEntry<'a>>,
+    pub(super) splits: Vec<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ColumnMetricsEntry<'a> {
+    pub(super) id: i32,
+    pub(super) bytes: u64,
+    pub(super) nulls: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lower: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) upper: Option<Text<'a>>,
 }

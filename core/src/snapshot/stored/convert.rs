@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::Document;
 use super::body::{
-    AffinityName, Base, Body, ColumnEntry, FileEntry, OperationName, PastField, PastSchema,
-    SchemaEntry, SchemaEntryKind, Table, TableKey, VersionEntry,
+    AffinityName, Base, Body, ColumnEntry, FileEntry, MetricsEntry, OperationName, PastField,
+    PastSchema, PointEntry, SchemaEntry, SchemaEntryKind, Table, TableKey, VersionEntry,
 };
 use crate::change::{
     Affinity, Column, Header, KeyShape, Schema, SchemaKind, SchemaObject, TableShape,
@@ -146,7 +146,7 @@ impl<'a> From<&'a TableBase> for Table<'a> {
             schema_id: table.schema_id,
             past_schemas: table.past_schemas.iter().map(PastSchema::from).collect(),
             versions: table.versions.iter().map(VersionEntry::from).collect(),
-            data: table.data.iter().map(|data| FileEntry::from(&data.file)).collect(),
+            data: table.data.iter().map(FileEntry::from).collect(),
             deletes: table.deletes.iter().map(FileEntry::from).collect(),
         }
     }
@@ -193,7 +193,7 @@ impl Table<'_> {
             data: self
                 .data
                 .into_iter()
-                .map(|file| Ok(DataFile { file: file.revive()?, index: Arc::new(RowIndex::None) }))
+                .map(FileEntry::revive_data)
                 .collect::<Result<_, String>>()?,
             deletes: self
                 .deletes
@@ -316,6 +316,18 @@ impl<'a> From<&'a FileRef> for FileEntry<'a> {
             added_by: file.added_by,
             sequence: file.sequence,
             of: None,
+            metrics: None,
+            point: None,
+        }
+    }
+}
+
+impl<'a> From<&'a DataFile> for FileEntry<'a> {
+    fn from(data: &'a DataFile) -> Self {
+        Self {
+            metrics: data.metrics.as_deref().map(Into::into),
+            point: data.point.as_deref().map(Into::into),
+            ..Self::from(&data.file)
         }
     }
 }
@@ -349,6 +361,17 @@ fn file_key(text: &str) -> Result<Arc<str>, String> {
 }
 
 impl FileEntry<'_> {
+    fn revive_data(mut self) -> Result<DataFile, String> {
+        let metrics = self.metrics.take().map(MetricsEntry::revive).transpose()?;
+        let point = self.point.take().map(PointEntry::revive).transpose()?;
+        Ok(DataFile {
+            file: self.revive()?,
+            index: Arc::new(RowIndex::None),
+            metrics: metrics.map(Arc::new),
+            point: point.map(Arc::new),
+        })
+    }
+
     fn revive_deletes(self) -> Result<DeleteFile, String> {
         let of = self.of.as_deref().map(file_key).transpose()?;
         Ok(DeleteFile { file: self.revive()?, of, positions: Arc::default() })
