@@ -67,8 +67,8 @@ pub use image::{SqliteColumn, SqliteFile, SqliteObject, SqliteTable};
 pub use inspection::{
     AlarmItem, Answer, ClassItem, ColumnItem, DatabaseFile, DatabaseItem, Description, Fault,
     Finding, IcebergMetadata, IcebergTables, Inspection, LogItem, MessagesItem, ObjectItem,
-    ObjectPage, ObjectQuery, OwnerItem, SchedulesItem, SnapshotItem, SnapshotsItem, Statement,
-    TableItem, Totals, Verification,
+    ObjectPage, ObjectQuery, OwnerItem, RowQuery, SchedulesItem, SnapshotItem, SnapshotsItem,
+    Statement, TableItem, Totals, Verification,
 };
 pub use lease::FencingToken;
 pub use limits::{HOPS_MAX, RETENTION_MIN};

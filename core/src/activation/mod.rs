@@ -16,6 +16,7 @@ mod continuation;
 mod exclusive;
 mod handler;
 mod leased;
+mod lookup;
 mod maintenance;
 mod open;
 mod owner_wait;
@@ -44,6 +45,7 @@ pub(crate) use handler::{
     collect_body, run_alarm, run_handler, run_scheduled, run_start, run_within_time,
 };
 pub(crate) use leased::Turn;
+pub(crate) use lookup::{Wanted, look_up};
 pub(crate) use maintenance::{difference, shut_down, start_maintenance};
 pub(crate) use rebuild::{Sources, replay_from};
 pub use replace::{Deleted, Precondition, Replaced};

@@ -111,7 +111,7 @@ pub(super) async fn load(
 }
 
 /// Whether the state after the record does not follow from the state before it.
-fn starts_anew(record: &Record) -> bool {
+pub(super) fn starts_anew(record: &Record) -> bool {
     record.start.is_some() && !planted(Bug::ReplayedAcross)
 }
 
@@ -140,7 +140,7 @@ async fn start_anew(log: &Log, found: &Found, room: &mut Charge) -> Result<Groun
 }
 
 /// Fails when the first record is the one with which the snapshot should end, and is another.
-fn check_end(
+pub(super) fn check_end(
     log: &Log,
     known: Option<(SnapshotRef, [u8; 32])>,
     first: Option<&Found>,
@@ -156,7 +156,7 @@ fn check_end(
 }
 
 /// Fails when records before the first are needed.
-fn check_beginning(log: &Log, has_base: bool, first: Option<&Found>) -> Result<()> {
+pub(super) fn check_beginning(log: &Log, has_base: bool, first: Option<&Found>) -> Result<()> {
     match first.map(|found| found.record.sequence) {
         Some(first) if first > 1 && !has_base => {
             let missing = log.key(first - 1);

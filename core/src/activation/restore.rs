@@ -34,7 +34,7 @@ pub(crate) struct Restored {
 /// The listing and the hint of an object, which the first of the two round trips returns.
 pub(crate) struct Newest {
     pub(crate) listing: Listing,
-    hint: Option<Document>,
+    pub(super) hint: Option<Document>,
 }
 
 /// Restores the newest state, reusing the result of [`newest`] if it was called already. `asked` is
@@ -239,7 +239,7 @@ fn empty(runtime: &Runtime, asked: Proof) -> Result<Restored> {
 
 /// Where a restore starts: the hint's snapshot if the log reaches back to it, otherwise the one that
 /// the newest record names, or a record that starts the state anew.
-async fn choose_start(
+pub(super) async fn choose_start(
     log: &Log,
     listing: &Listing,
     hint: Option<Document>,

@@ -8,6 +8,7 @@ mod answers;
 mod describe;
 mod file;
 mod list;
+mod lookup;
 mod query;
 mod state;
 mod tables;
@@ -21,6 +22,7 @@ pub use self::answers::{
 };
 pub use self::file::DatabaseFile;
 pub use self::list::ObjectQuery;
+pub use self::lookup::RowQuery;
 pub use self::query::Statement;
 pub use self::tables::{IcebergMetadata, IcebergTables};
 pub use self::verify::{Fault, Finding, Totals, Verification};

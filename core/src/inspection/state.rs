@@ -39,15 +39,24 @@ pub(super) async fn state(runtime: &Runtime, log: &Log, at: Option<At>) -> Resul
         true => no_such_object(&log.object),
         false => error,
     })?;
-    let (mut database, sequence) = (former.database, former.sequence);
-    room.set(RESIDENT_BYTES + database.bytes());
-    let deadline = runtime.clock.monotonic() + runtime.settings.handler_time_max;
-    let clock = runtime.clock.clone();
-    database.set_interrupt(Some(Box::new(move || clock.monotonic() > deadline)));
-    Ok(State { database, sequence, room, place })
+    Ok(State::new(runtime, (former.database, former.sequence), room, place))
 }
 
 impl State {
+    /// The state in a database, of the last record in it.
+    pub(super) fn new(
+        runtime: &Runtime,
+        (mut database, sequence): (Database, u64),
+        mut room: Charge,
+        place: Place,
+    ) -> Self {
+        room.set(RESIDENT_BYTES + database.bytes());
+        let deadline = runtime.clock.monotonic() + runtime.settings.handler_time_max;
+        let clock = runtime.clock.clone();
+        database.set_interrupt(Some(Box::new(move || clock.monotonic() > deadline)));
+        Self { database, sequence, room, place }
+    }
+
     /// Begins to read; what is read takes its memory from the budget.
     ///
     /// # Errors

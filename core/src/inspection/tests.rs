@@ -1,6 +1,7 @@
 //! Inspection on buckets in memory.
 
 mod damage;
+mod lookup;
 mod reads;
 mod tables;
 

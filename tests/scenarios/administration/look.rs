@@ -76,6 +76,20 @@ async fn statements(server: &Server, mounted: &Mounted) {
             assert_eq!(from_server.1["rows"], expected);
         }
     }
+    for (body, status, answered) in [
+        (json!({ "table": "note", "key": ["1"] }), 200, json!(1)),
+        (json!({ "table": "note", "key": [99] }), 200, json!(0)),
+        (json!({ "table": "none", "key": [1] }), 400, json!("NO_SUCH_TABLE")),
+        (json!({ "table": "note", "key": [] }), 400, json!("BAD_REQUEST")),
+        (json!({ "table": "note" }), 400, json!("BAD_REQUEST")),
+    ] {
+        let path = "/objects/Sql/one/rows";
+        let from_server = answer(asked(server, None, Method::POST, path).json(&body)).await;
+        let from_folder = mounted.answer(Method::POST, path, body.clone().into()).await;
+        assert_eq!((from_server.0.as_u16(), from_folder.0.as_u16()), (status, status), "{body}");
+        let found = from_server.1["rows"].as_array().map(|rows| json!(rows.len()));
+        assert_eq!(found.unwrap_or_else(|| from_server.1["code"].clone()), answered, "{body}");
+    }
     let before = json!({ "sql": "SELECT text FROM note WHERE id = 1", "at": 1 });
     let before = asked(server, None, Method::POST, "/objects/Sql/one/sql").json(&before);
     assert_eq!(answer(before).await.1["rows"], json!([["one"]]));

@@ -12,6 +12,7 @@ mod objects;
 mod precondition;
 mod query;
 mod replace;
+mod rows;
 mod sql;
 mod tail;
 mod values;
@@ -86,6 +87,7 @@ impl<O: Objects> Edge<O> {
                 let deed = Deed::begin("take_database", (&call, &object), context);
                 deed.end(database::take(&call, &object).await)
             }
+            ("POST", "rows") => self.find_rows(call, &object, body, context).await,
             ("POST", "sql") => self.run_sql(call, &object, body, context).await,
             ("PUT", "database") => {
                 let deed = Deed::begin("put_database", (&call, &object), context);
@@ -118,7 +120,7 @@ fn allowed(rest: &str) -> Option<&'static str> {
         "snapshots" => Some("GET and POST"),
         "verify" => Some("GET"),
         "database" => Some("GET and PUT"),
-        "sql" | "restore" => Some("POST"),
+        "rows" | "sql" | "restore" => Some("POST"),
         _ => None,
     }
 }

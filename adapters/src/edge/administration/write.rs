@@ -4,12 +4,24 @@ use dotdo_core::{Body, Engine, ObjectId, Response, Result};
 
 use super::audit::Deed;
 use super::query::Query;
-use super::{Call, database, replace, sql};
+use super::{Call, database, replace, rows, sql};
 use crate::edge::body::{Bounds, Pace, RequestBody, gather};
 use crate::edge::context::RequestContext;
 use crate::edge::{Edge, Objects};
 
 impl<O: Objects> Edge<O> {
+    /// Finds rows by their key.
+    pub(super) async fn find_rows<B: RequestBody>(
+        &self,
+        mut call: Call<'_>,
+        object: &ObjectId,
+        body: B,
+        context: &mut RequestContext,
+    ) -> Result<Response> {
+        let body = self.receive(body, &mut call.head, object, context).await?;
+        rows::find(&call, object, body).await
+    }
+
     /// Runs statements, which may write if the request says so.
     pub(super) async fn run_sql<B: RequestBody>(
         &self,
