@@ -29,6 +29,7 @@ use crate::manual::man::{self, ManPages};
 use crate::new::{self, New};
 use crate::objects::clone::{self, Clone};
 use crate::objects::diff::{self, Diff};
+use crate::objects::get::{self, Get};
 use crate::objects::inspect::{self, Inspect};
 use crate::objects::ls::{self, Ls};
 use crate::objects::mv::{self, Mv};
@@ -45,7 +46,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     (
         "Objects",
         &[
-            "ls", "inspect", "sql", "tail", "diff", "verify", "snapshot", "clone", "mv", "rm",
+            "ls", "inspect", "get", "sql", "tail", "diff", "verify", "snapshot", "clone", "mv", "rm",
             "rollup",
         ],
     ),
@@ -122,6 +123,9 @@ enum Command {
     /// Show what an object has: tables, owner, log, snapshots, alarms
     #[command(after_help = inspect::HELP)]
     Inspect(Inspect),
+    /// Show the rows of a table with a key
+    #[command(after_help = get::HELP)]
+    Get(Get),
     /// Run SQL on an object, or open a prompt
     #[command(after_help = sql::HELP)]
     Sql(Sql),
@@ -200,6 +204,7 @@ impl Cli {
             Command::Deploy(about) => report(about.run()),
             Command::Ls(about) => report(about.run()),
             Command::Inspect(about) => report(about.run()),
+            Command::Get(about) => report(about.run()),
             Command::Sql(about) => report(about.run()),
             Command::Tail(about) => report(about.run()),
             Command::Diff(about) => about.run(),

@@ -9,6 +9,7 @@ pub(crate) mod clone;
 mod confirm;
 pub(crate) mod diff;
 mod files;
+pub(crate) mod get;
 pub(crate) mod inspect;
 pub(crate) mod ls;
 pub(crate) mod mv;

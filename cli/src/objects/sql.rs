@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use self::render::render;
+pub(super) use self::render::render;
 pub(super) use self::statements::split;
 use super::absent::{explained, with_table};
 use super::client::{Ask, Client};

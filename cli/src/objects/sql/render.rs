@@ -13,7 +13,7 @@ const BLOB_BYTES_SHOWN: usize = 16;
 const COLUMN_CHARS_MAX: usize = 80;
 
 /// The rows as they are printed.
-pub(super) fn render(rows: &Rows, mode: Mode, paint: Paint) -> String {
+pub(in crate::objects) fn render(rows: &Rows, mode: Mode, paint: Paint) -> String {
     match mode {
         _ if rows.columns.is_empty() => String::new(),
         Mode::Csv => csv(rows),
