@@ -2,7 +2,7 @@
 //! ratios.
 //!
 //! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those
-//! only: `write`, `database`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `sockets`, `alarms`, `start`, `javascript`, `workerd`, `counting`,
+//! only: `write`, `database`, `throughput`, `cold`, `restore`, `lookup`, `upload`, `read`, `memory`, `sockets`, `alarms`, `start`, `javascript`, `workerd`, `counting`,
 //! `schemas`, `limits`, `tenants`, `lambda`, `vercel`.
 
 mod alarms;
@@ -45,6 +45,9 @@ async fn main() {
     }
     if is_wanted("restore") {
         figures.push(restore::large().await);
+    }
+    if is_wanted("lookup") {
+        figures.push(restore::lookup().await);
     }
     if is_wanted("upload") {
         figures.push(upload::one_row().await);

@@ -8,6 +8,7 @@ use dotdo_benches::{Client, Figure, image_path, median};
 use crate::world::{STORE_DELAY, SlowStore, address, measured};
 
 const COLD: usize = 20;
+const LOOKUPS: u64 = 5;
 const ROWS: i64 = 1_000_000;
 
 /// The first request to a small object that was snapshotted, against two GETs one after the other.
@@ -67,5 +68,42 @@ pub(crate) async fn large() -> Figure {
         reference: format!("a zstd SQLite image, opened and asked: {:.3} s", image.as_secs_f64()),
         ours: format!("{:.3} s", ours.as_secs_f64()),
         ratio: Some(ours.as_secs_f64() / image.as_secs_f64()),
+    }
+}
+
+/// A row of a cold object of a million rows by its key, against the restore that another request
+/// makes; in turns, medians.
+pub(crate) async fn lookup() -> Figure {
+    let store = SlowStore::start("bench-lookup").await;
+    let server = store.server().await;
+    let mut client = Client::connect(&address(&server)).await;
+    client.get("/do/Measured/big/create").await;
+    client.get(&format!("/do/Measured/big/fill?{ROWS}")).await;
+    server.terminate();
+    let (mut found, mut restored) = (Vec::new(), Vec::new());
+    for turn in 1..=LOOKUPS {
+        let server = store.server().await;
+        let mut client = Client::connect(&address(&server)).await;
+        let id = format!("{:016x}", (turn * 100_003 * 2_654_435_761) & 0xffff_ffff);
+        let body = format!("{{\"table\": \"rows\", \"key\": [\"{id}\"]}}");
+        let request = http::Request::post("/objects/Measured/big/rows");
+        let started = Instant::now();
+        let row = client.send(request.header("content-type", "application/json"), body).await;
+        found.push(started.elapsed());
+        assert!(row.contains(&id) && row.contains("\"truncated\":false"), "{row}");
+        let started = Instant::now();
+        assert_eq!(client.get("/do/Measured/big/count").await, ROWS.to_string());
+        restored.push(started.elapsed());
+        server.terminate();
+    }
+    let (found, restored) = (median(&found), median(&restored));
+    Figure {
+        what: format!(
+            "lookup of a row by its key in a cold object of {ROWS} rows, {} ms store",
+            STORE_DELAY.as_millis()
+        ),
+        reference: format!("a request that restores it: {restored:.0} ms"),
+        ours: format!("{found:.0} ms"),
+        ratio: Some(found / restored),
     }
 }
