@@ -46,8 +46,8 @@ const GROUPS: &[(&str, &[&str])] = &[
     (
         "Objects",
         &[
-            "ls", "inspect", "get", "sql", "tail", "diff", "verify", "snapshot", "clone", "mv", "rm",
-            "rollup",
+            "ls", "inspect", "get", "sql", "tail", "diff", "verify", "snapshot", "clone", "mv",
+            "rm", "rollup",
         ],
     ),
     ("Account", &["login", "logout", "whoami", "token"]),
