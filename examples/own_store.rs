@@ -120,6 +120,7 @@ pub(crate) async fn engine(bucket: Arc<dyn Bucket>, clock: Arc<dyn Clock>) -> Re
         executor: Arc::new(Inline),
         peers: None,
         directory: None,
+        transport: None,
         instance: Uuid::from_bytes(OsRandom.bytes16()),
     };
     let app = App::new().class("Counter", || Counter);

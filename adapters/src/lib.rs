@@ -167,6 +167,7 @@ pub mod commands {
 ///     executor: Arc::new(Inline),
 ///     peers: None,
 ///     directory: None,
+///     transport: None,
 ///     instance: Uuid::from_bytes(OsRandom.bytes16()),
 /// };
 /// let app = App::new().class("Hello", || Hello);

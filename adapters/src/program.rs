@@ -8,7 +8,7 @@ use std::time::Duration;
 use dotdo_core::{
     Account, App, At, Bucket, BucketOfTenant, Buckets, CheckpointMode, Clock, Components,
     Directory, Engine, ErrorKind, Executor, ObjectId, Ownership, Random, Received, Request,
-    RequestContext, Response, Result, SharedBucket, Tenant,
+    RequestContext, Response, Result, SharedBucket, SocketTransport, Tenant,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -33,6 +33,8 @@ pub(crate) struct Found {
     /// Where tokens for the storage come from, if the settings do not have one.
     pub(crate) tokens: Tokens,
     pub(crate) platform: Platform,
+    /// Reaches connections that the platform holds.
+    pub(crate) transport: Option<Arc<dyn SocketTransport>>,
 }
 
 /// A started program, whose edge answers requests.
@@ -133,8 +135,9 @@ impl Program {
         let process = Process { location: bucket.location(), instance };
         let directory = directory(&found.config, &plan, &process, &clock)?;
         let buckets = buckets(connected, bucket);
+        let transport = found.transport.clone();
         let components =
-            Components { buckets, clock, random, executor, peers, directory, instance };
+            Components { buckets, clock, random, executor, peers, directory, transport, instance };
         let has_timers = settings.ownership == Ownership::Leased;
         let engine = Engine::start(app, settings, components).await?;
         let trimmer = Keeper(tokio::spawn(give_back(engine.budget().clone())));

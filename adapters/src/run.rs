@@ -242,7 +242,7 @@ impl Serve {
         let plan = Plan::new(&config, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
         let shutdown_max = config.shutdown;
         let tokens = Tokens::new(&storage, login);
-        let found = Found { config, storage, tokens, platform };
+        let found = Found { config, storage, tokens, platform, transport: None };
         let program = Program::start_on(app, &found, plan, host_executor()).await?;
         program.announce("mounted", &"a program of its own");
         Ok(ObjectService::new(program, shutdown_max))
@@ -329,7 +329,7 @@ async fn start(app: App, resolved: Resolved, login: Option<Arc<dyn TokenSource>>
     let no_signals = |cause| Error::internal(format!("cannot listen for signals: {cause}"));
     let signals = Signals::new().map_err(no_signals)?;
     let tokens = Tokens::new(&storage, login);
-    let found = Found { config, storage, tokens, platform };
+    let found = Found { config, storage, tokens, platform, transport: None };
     match found.platform {
         #[cfg(feature = "vercel")]
         Platform::Vercel => vercel::serve(app, found, signals).await,

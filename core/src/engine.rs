@@ -32,8 +32,8 @@ use crate::rollup::start_draining;
 use crate::router::At;
 use crate::settings::{Settings, Upkeep};
 use crate::sockets::{
-    Addressed, Handshake, Place as SocketPlace, SocketClose, SocketConnection, SocketEvent,
-    SocketPart, send,
+    Addressed, Handshake, Place as SocketPlace, SocketClose, SocketConnection, SocketPart, forget,
+    send, sweep,
 };
 
 /// Serves the objects of all tenants that it is asked for. Clones are the same engine.
@@ -227,8 +227,9 @@ impl Engine {
     pub async fn tick(&self) -> Result<()> {
         self.check_running()?;
         let outcome = look_once(&self.inner.activations).await;
+        let swept = sweep(&self.inner.activations.runtime).await;
         self.finish_background().await;
-        outcome
+        outcome.and(swept)
     }
 
     /// Shuts down within `deadline`: refuses new requests, finishes running ones, writes due
@@ -356,12 +357,7 @@ impl Host for Inner {
     }
 
     async fn event(&self, object: &ObjectId, request: Request) -> Result<Response> {
-        let _place = self.runtime().place_of_request(object).await?;
-        let event = request.extensions().get::<SocketEvent>();
-        if event.is_some_and(SocketEvent::is_message) {
-            return self.fetch_for_connection(object, request).await;
-        }
-        Host::fetch(self, object, None, request).await
+        self.socket_event(object, request).await
     }
 
     fn open_stream(
@@ -383,6 +379,10 @@ impl Host for Inner {
 
     fn forget_sockets(&self, object: &ObjectId, sockets: Vec<Uuid>) {
         self.forget_in_background(object, sockets);
+    }
+
+    async fn forget_connection(&self, socket: Uuid) {
+        forget(self.runtime(), socket).await;
     }
 
     fn check_token(&self, object: &ObjectId, token: FencingToken) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::{cluster, image, log, rollup, snapshot, sockets, tenants};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of the core.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("record", log::fuzz::record),
     ("log_key", log::fuzz::key),
     ("snapshot", snapshot::fuzz::snapshot),
@@ -27,6 +27,7 @@ pub const TARGETS: [Target; 11] = [
     ("route", route),
     ("rollup_message", rollup::fuzz_message),
     ("socket_frames", sockets::fuzz_batch),
+    ("socket_note", sockets::fuzz_note),
 ];
 
 /// The key segments of an object, and ids.

@@ -76,8 +76,8 @@ pub use messages::Delivery;
 pub use object::{
     App, Body, Caller, Class, Context, DurableObject, Identity, IntoParams, IntoResponse,
     IntoValue, Json, ListOptions, MISSING_SCOPE, Matcher, Message, RemoteObject, Request,
-    RequestExt, Response, ResultExt, Schedule, Scope, Scopes, Sql, SqlCursor, Stay, Step, Storage,
-    Stub, Taken, Turns, WebSocket, When, json, message_answer, message_request,
+    RequestExt, Response, ResultExt, Schedule, Scope, Scopes, SealedCaller, Sql, SqlCursor, Stay,
+    Step, Storage, Stub, Taken, Turns, WebSocket, When, json, message_answer, message_request,
 };
 pub use rollup::RolledUp;
 pub use router::{
@@ -87,8 +87,8 @@ pub use router::{
 };
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings, Upkeep};
 pub use sockets::{
-    GatewaySocket, Handshake, SocketClose, SocketConnection, SocketEnd, SocketFrame, SocketMessage,
-    SocketPart,
+    GatewaySocket, Handshake, HeldConnection, SocketClose, SocketConnection, SocketEnd,
+    SocketFrame, SocketMessage, SocketPart, SocketTransport, TransportError,
 };
 pub use store::{
     AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry,

@@ -53,6 +53,7 @@ pub(crate) async fn engine(
         executor: Arc::new(Inline),
         peers: None,
         directory: None,
+        transport: None,
         instance,
     };
     Engine::start(App::new().class("Sql", || SqlObject), settings, components).await

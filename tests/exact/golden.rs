@@ -102,6 +102,7 @@ async fn engine(
         executor: Arc::new(Inline),
         peers: None,
         directory: None,
+        transport: None,
         instance,
     };
     Engine::start(App::new().class("Sql", || SqlObject), settings, components)

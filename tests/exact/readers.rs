@@ -156,6 +156,7 @@ pub(super) async fn write(
         executor: Arc::new(Inline),
         peers: None,
         directory: None,
+        transport: None,
         instance,
     };
     let engine = Engine::start(App::new().class("Sql", || SqlObject), settings, components)

@@ -118,6 +118,7 @@ impl Run {
             executor: Arc::new(Inline),
             peers: None,
             directory: None,
+            transport: None,
             instance,
         };
         let engine =

@@ -10,7 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use dotdo_core::{
-    Caller, Engine, GatewaySocket, Handshake, Request, Response, Result, Scopes, Target, Tenant,
+    Caller, Engine, Error, GatewaySocket, Handshake, HeldConnection, Request, Response, Result,
+    Scopes, Target, Tenant,
 };
 use http::Method;
 
@@ -57,6 +58,8 @@ pub trait Gateway: Send + Sync + 'static {
 pub struct GatewayObjects {
     engine: Engine,
     caller: Caller,
+    /// What holds the client's connection, if it asks for a WebSocket that the platform holds.
+    held: Option<HeldConnection>,
 }
 
 impl GatewayObjects {
@@ -87,6 +90,9 @@ impl GatewayObjects {
         // What comes on a WebSocket can write.
         let is_socket = request.extensions().get::<Handshake>().is_some();
         permit(&self.caller, if is_socket { &Method::POST } else { request.method() }, &target)?;
+        if let Some(held) = self.held.as_ref().filter(|_| is_socket) {
+            request.extensions_mut().insert(held.clone());
+        }
         request.extensions_mut().insert(self.caller.clone());
         self.engine.fetch(&target.object, None, request).await
     }
@@ -97,8 +103,14 @@ impl GatewayObjects {
     ///
     /// # Errors
     ///
-    /// `Busy` when there are too many connections, `Forbidden` when the caller may not write.
+    /// `Busy` when there are too many connections, `Forbidden` when the caller may not write;
+    /// `Invalid` (code `NOT_A_WEBSOCKET`) where the platform holds the connection: the next message
+    /// may come to another process.
     pub fn accept(&self) -> Result<(Response, GatewaySocket)> {
+        if self.held.is_some() {
+            let text = "expected an object to accept a WebSocket that the platform holds, got one that is accepted in front of the objects";
+            return Err(Error::invalid(text).with_code("NOT_A_WEBSOCKET"));
+        }
         let object = self.caller.tenant().object(CLASS, CLASS)?;
         let path_and_query = http::uri::PathAndQuery::from_static("/");
         let target = Target { object, path_and_query, at: None };
@@ -141,13 +153,14 @@ impl SharedGateway {
         engine: Engine,
         caller: Caller,
     ) -> Result<Response> {
-        self.0.fetch(request, GatewayObjects { engine, caller }).await
+        let held = request.extensions().get().cloned();
+        self.0.fetch(request, GatewayObjects { engine, caller, held }).await
     }
 
     /// Begins what goes on without requests, for `home`, the tenant of the server.
     pub(super) async fn begin(&self, engine: Engine, home: &Tenant) -> Result<()> {
         let caller = Caller::anonymous().of_tenant(home.clone()).with_scopes(Scopes::USER);
-        self.0.begin(GatewayObjects { engine, caller }).await
+        self.0.begin(GatewayObjects { engine, caller, held: None }).await
     }
 }
 

@@ -57,7 +57,7 @@ impl Serve {
         let app = with_analytics(app, &config)?;
         let plan = Plan::new(&config, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
         let (shutdown_max, tokens) = (config.shutdown, Tokens::new(&storage, login));
-        let found = Found { config, storage, tokens, platform };
+        let found = Found { config, storage, tokens, platform, transport: None };
         let program = Program::start_on(app, &found, plan, host_executor()).await?;
         Ok(ObjectService::for_operator(program, shutdown_max))
     }

@@ -358,7 +358,7 @@ pub(super) static TABLE: &[Metric] = &[
     ),
     counter(
         "dotdo_socket_frames_total",
-        &[("way", "`here` or `elsewhere` (to another server, which has the connections)")],
+        &[("way", "`here`, `elsewhere` (at another server) or `held` (by the platform)")],
         "Number of messages from objects to their sockets; a broadcast counts once for each.",
     ),
     counter("dotdo_sockets_slow_total", &[], "Number of sockets whose clients read too slowly."),

@@ -50,6 +50,7 @@ impl Shared {
             executor: Arc::new(Inline),
             peers: None,
             directory: None,
+            transport: None,
             instance,
         };
         let router = app.router();

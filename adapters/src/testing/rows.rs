@@ -36,6 +36,7 @@ where
         executor: Arc::new(Inline),
         peers: None,
         directory: None,
+        transport: None,
         instance: Uuid::nil(),
     };
     let engine = Engine::start(app, Settings::default(), components).await?;

@@ -187,6 +187,7 @@ async fn start(app: App, bucket: &Arc<dyn Bucket>, clock: &Arc<ManualClock>) -> 
         executor: Arc::new(Inline),
         peers: None,
         directory: None,
+        transport: None,
         instance: Uuid::from_bytes(OsRandom.bytes16()),
     };
     Engine::start(app, Settings::default(), components).await.expect("a store in memory serves")

@@ -25,7 +25,7 @@ use crate::millis;
 use crate::object::{App, Host};
 use crate::rollup::{Rollup, Rollups};
 use crate::settings::Settings;
-use crate::sockets::{Most, Sockets};
+use crate::sockets::{Held, Most, SocketTransport, Sockets};
 use crate::sqlite::Limits;
 use crate::store::Bucket as _;
 use crate::tenants::{Buckets, Place, Places, Tenants};
@@ -52,6 +52,7 @@ use crate::tenants::{Buckets, Place, Places, Tenants};
 ///     executor: Arc::new(Inline),
 ///     peers: None,
 ///     directory: None,
+///     transport: None,
 ///     instance: Uuid::from_u128(1),
 /// };
 /// let engine = Engine::start(app(), Settings::default(), components).await?;
@@ -76,6 +77,9 @@ pub struct Components {
     /// Where owners announce what they own. Without it, or while it knows nothing, owners are found
     /// in the bucket.
     pub directory: Option<Arc<dyn Directory>>,
+    /// Reaches connections that something else holds, where this process can't hold any. Without
+    /// it, only this process and other servers hold connections.
+    pub transport: Option<Arc<dyn SocketTransport>>,
     /// The id of this process; the same that the bucket was opened with.
     pub instance: Uuid,
 }
@@ -96,6 +100,7 @@ impl Components {
             executor: Arc::new(crate::executor::Inline),
             peers: None,
             directory: None,
+            transport: None,
             instance: Uuid::from_u128(instance),
         }
     }
@@ -151,6 +156,8 @@ pub(crate) struct Runtime {
     pub(crate) couriers: Places,
     /// The connections of sockets that this process has.
     pub(crate) sockets: Arc<Sockets>,
+    /// The connections that something else holds for this program.
+    pub(crate) held: Arc<Held>,
 }
 
 impl Runtime {
@@ -160,7 +167,7 @@ impl Runtime {
         components: Components,
         host: Weak<dyn Host>,
     ) -> Self {
-        let Components { buckets, clock, random, executor, peers, directory, instance } =
+        let Components { buckets, clock, random, executor, peers, directory, transport, instance } =
             components;
         let app = app.with_rollups(|| Rollup);
         let tenants = Tenants::new(buckets, clock.clone(), random.clone());
@@ -168,6 +175,7 @@ impl Runtime {
         let requests = Places::new(settings.requests_max);
         let (process, tenant) = (settings.sockets_max, settings.sockets_per_tenant_max);
         let sockets = Arc::new(Sockets::new(Most { process, tenant }, budget.clone()));
+        let held = Arc::new(Held::new(transport, budget.clone()));
         Self {
             app,
             settings,
@@ -195,6 +203,7 @@ impl Runtime {
             restores: Places::new(RESTORES_MAX),
             couriers: Places::new(COURIERS_MAX),
             sockets,
+            held,
         }
     }
 

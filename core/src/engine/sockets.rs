@@ -8,15 +8,37 @@ use uuid::Uuid;
 use super::{Engine, Inner};
 use crate::activation::Runtime;
 use crate::cluster::Received;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::object::{ACCEPTED, Body, Caller, Host, Request, Response, accepts};
 use crate::router::At;
 use crate::settings::Ownership;
 use crate::sockets::{
-    Far, GatewaySocket, Place, SocketConnection, SocketEvent, SocketPart, check, receive_part,
-    settle_former,
+    End, Far, GatewaySocket, HeldConnection, Note, Place, SocketConnection, SocketEvent,
+    SocketPart, check, forget, opened, receive_part, settle_former, tell_end,
 };
+
+impl Engine {
+    /// The connection at `address`, which something else holds for this program, by what is noted
+    /// in the bucket; `None` for one that no object has accepted, or whose end is known.
+    /// [`SocketTransport`](crate::SocketTransport) has an example.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` (code `NO_CONNECTIONS`) without a transport; those of the store.
+    pub async fn held_connection(&self, address: &str) -> Result<Option<SocketConnection>> {
+        self.inner.held_connection(address).await
+    }
+
+    /// What holds `connection` has answered its handshake: what its object has sent to it meanwhile
+    /// is sent now, and its end comes by [`Engine::held_connection`]. Until then, a connection that
+    /// is dropped counts as broken off. Nothing happens for one of this process.
+    pub fn opened(&self, connection: &SocketConnection) {
+        if let Some(place) = connection.let_go() {
+            opened(&self.inner.activations.runtime, connection.object(), place);
+        }
+    }
+}
 
 impl Inner {
     /// Answers the handshake of a WebSocket, whose connection this process keeps if the object
@@ -37,11 +59,19 @@ impl Inner {
         }
         let anonymous = || Caller::anonymous().of_tenant(object.tenant().clone());
         let caller = request.extensions().get::<Caller>().cloned().unwrap_or_else(anonymous);
+        let held = request.extensions_mut().remove::<HeldConnection>();
         // Before the object knows it, so that nothing that it sends is lost.
-        let (connection, place) = self.connection(object, caller)?;
+        let (connection, place) = match &held {
+            None => self.connection(object, caller)?,
+            Some(held) => self.hold(object, caller, &held.address).await?,
+        };
         let id = place.socket;
         request.extensions_mut().insert(place);
-        let mut response = self.fetch_for_connection(object, request).await?;
+        let outcome = self.fetch_for_connection(object, request).await;
+        if held.is_some() && !may_be_accepted(&outcome, id) {
+            forget(self.runtime(), id).await;
+        }
+        let mut response = outcome?;
         if !accepts(&response, id) {
             return Ok(response);
         }
@@ -50,6 +80,24 @@ impl Inner {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         response.extensions_mut().insert(connection);
         Ok(response)
+    }
+
+    /// Brings what has happened on a connection to its object.
+    ///
+    /// # Errors
+    ///
+    /// Those of the request; `Busy` when too many are under way.
+    pub(super) async fn socket_event(
+        &self,
+        object: &ObjectId,
+        request: Request,
+    ) -> Result<Response> {
+        let _place = self.runtime().place_of_request(object).await?;
+        let event = request.extensions().get::<SocketEvent>();
+        if event.is_some_and(SocketEvent::is_message) {
+            return self.fetch_for_connection(object, request).await;
+        }
+        Host::fetch(self, object, None, request).await
     }
 
     /// Runs the request of a connection that this process has. The owner of the object sends frames
@@ -82,12 +130,57 @@ impl Inner {
         let runtime = self.runtime();
         let socket = runtime.uuid();
         let line = runtime.sockets.open(socket, object)?;
+        let (instance, address) = (runtime.instance, runtime.settings.address.clone());
+        let place = Place { socket, instance, address, accepted_ms: 0 };
+        Ok((self.connection_of((End::Here(line), object.clone()), caller), place))
+    }
+
+    fn connection_of(&self, end: (End, ObjectId), caller: Caller) -> SocketConnection {
+        let runtime = self.runtime();
         let far = (Far::Object(runtime.host.clone()), runtime.clock.clone());
         let time_max = runtime.settings.socket_time_max;
-        let connection =
-            SocketConnection::new(line, runtime.sockets.clone(), caller, far, time_max);
-        let (instance, address) = (runtime.instance, runtime.settings.address.clone());
-        Ok((connection, Place { socket, instance, address }))
+        SocketConnection::new(end, runtime.sockets.clone(), caller, far, time_max)
+    }
+
+    /// A connection that something else holds and that waits for its object to accept it. Its note
+    /// is in the bucket before its object knows it, so that what is left of it is found.
+    async fn hold(
+        &self,
+        object: &ObjectId,
+        caller: Caller,
+        address: &str,
+    ) -> Result<(SocketConnection, Place)> {
+        let (runtime, place) = (self.runtime(), Place::held(address));
+        runtime.held.transport()?;
+        let note = serde_json::to_vec(&Note::new(address, object, &caller))?;
+        runtime.tenants.connections()?.put(place.socket, note.into()).await?;
+        runtime.held.opening(object, place.socket)?;
+        let held = runtime.held.clone();
+        let end = End::Held { place: place.clone(), held, is_opening: true.into() };
+        Ok((self.connection_of((end, object.clone()), caller), place))
+    }
+
+    /// The connection at `address`, which something else holds; `None` if nothing is noted about
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store; `Invalid` when this process reaches no such connections.
+    pub(super) async fn held_connection(&self, address: &str) -> Result<Option<SocketConnection>> {
+        let (runtime, place) = (self.runtime(), Place::held(address));
+        runtime.held.transport()?;
+        let note = runtime.tenants.connections()?.get(place.socket).await?;
+        let Some((noted, object, caller)) = note.as_deref().and_then(Note::read) else {
+            return Ok(None);
+        };
+        if noted != place {
+            return Ok(None);
+        }
+        let held = runtime.held.clone();
+        let end = End::Held { place, held, is_opening: false.into() };
+        let connection = self.connection_of((end, object), caller);
+        connection.accepted();
+        Ok(Some(connection))
     }
 
     /// Tells an object that connections are gone, each in a request of its own.
@@ -99,14 +192,9 @@ impl Inner {
             for socket in sockets {
                 metrics::counter!("dotdo_sockets_lost_total").increment(1);
                 let Some(host) = runtime.host.upgrade() else { return };
-                let itself = || Caller::of_object(&object);
-                let lost = SocketEvent::lost(socket);
-                let outcome = host.event(&object, lost.request(Default::default(), itself())).await;
-                if let Err(error) = outcome {
-                    tracing::debug!(%object, %error, "cannot tell an object that a connection is gone");
-                    let quietly = lost.quietly().request(Default::default(), itself());
-                    // Whoever opens the object next finds out again.
-                    let _ = host.event(&object, quietly).await;
+                let is_told = tell_end(host.as_ref(), &object, SocketEvent::lost(socket)).await;
+                if is_told && runtime.held.transport().is_ok() {
+                    forget(&runtime, socket).await;
                 }
             }
         });
@@ -153,13 +241,22 @@ impl Engine {
         let runtime = self.runtime();
         let line = runtime.sockets.open(runtime.uuid(), stands_for)?;
         let (socket, inbox) = GatewaySocket::new(line.clone());
+        let end = (End::Here(line), stands_for.clone());
         let far = (Far::Gateway(inbox), runtime.clock.clone());
         let (sockets, time_max) = (runtime.sockets.clone(), runtime.settings.socket_time_max);
-        let connection = SocketConnection::new(line, sockets, caller, far, time_max);
+        let connection = SocketConnection::new(end, sockets, caller, far, time_max);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         response.extensions_mut().insert(connection);
         Ok((response, socket))
+    }
+}
+
+/// Whether an object may have accepted the connection `id`.
+fn may_be_accepted(outcome: &Result<Response>, id: Uuid) -> bool {
+    match outcome {
+        Ok(response) => accepts(response, id),
+        Err(error) => error.kind() == ErrorKind::Unknown,
     }
 }
 

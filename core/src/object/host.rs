@@ -110,6 +110,9 @@ pub(crate) trait Host: Send + Sync {
     /// Tells `object`, in the background, that the connections of these sockets are gone.
     fn forget_sockets(&self, object: &ObjectId, sockets: Vec<Uuid>);
 
+    /// Forgets what is noted about a connection that something else has held.
+    async fn forget_connection(&self, socket: Uuid);
+
     /// Makes sure that this process holds `object`, whose handler is running, for the length of a
     /// lease. `foreign` is the live claim of another process.
     ///

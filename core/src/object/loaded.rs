@@ -10,7 +10,8 @@ use crate::object::body::{Body, Request, Response};
 use crate::object::context::Context;
 use crate::object::schedule::Schedule;
 use crate::object::slice::Slice;
-use crate::object::socket::{answer_event, check_accepted};
+use crate::object::socket::check_accepted;
+use crate::object::socket_event::answer_event;
 use crate::sockets::SocketEvent;
 
 /// A value of any class, whose start runs before its first request.

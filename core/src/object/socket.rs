@@ -12,14 +12,12 @@ use crate::limits::{
     SOCKET_ATTACHMENT_BYTES_MAX, SOCKET_AUTO_RESPONSE_BYTES_MAX, SOCKET_QUEUE_BYTES_MAX,
     SOCKET_TAG_CHARS_MAX, SOCKET_TAGS_MAX, SOCKETS_PER_OBJECT_MAX,
 };
-use crate::object::app::DurableObject;
 use crate::object::body::{Body, Request, Response};
 use crate::object::context::Context;
 use crate::object::rest::Continuation;
 use crate::sockets::{
-    EVENT_STREAM, Ended, Event, Place, Row, SocketClose, SocketEvent, SocketFrame, SocketMessage,
-    auto_response_of, events, find, insert, list, remove, set_attachment, set_auto_response,
-    set_closing,
+    EVENT_STREAM, Place, Row, SocketClose, SocketFrame, SocketMessage, auto_response_of, events,
+    find, insert, list, set_attachment, set_auto_response, set_closing,
 };
 
 /// The header by which an object's server tells another one that the object has accepted a socket.
@@ -64,7 +62,7 @@ pub struct WebSocket {
 }
 
 impl WebSocket {
-    fn of(row: Row) -> Self {
+    pub(super) fn of(row: Row) -> Self {
         Self { row }
     }
 
@@ -189,7 +187,8 @@ impl Context {
             return Err(Error::invalid(text).with_code("BAD_TAGS"));
         }
         socket.row.tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        let count = insert(&mut self.database, &socket.row, self.request.now_ms)?;
+        socket.row.place.accepted_ms = self.request.now_ms;
+        let count = insert(&mut self.database, &socket.row)?;
         if count > SOCKETS_PER_OBJECT_MAX {
             let text = format!("expected at most {SOCKETS_PER_OBJECT_MAX} sockets of an object");
             return Err(Error::new(ErrorKind::Busy, text).with_code("TOO_MANY_SOCKETS"));
@@ -357,43 +356,4 @@ pub(super) fn check_accepted(ctx: &Context, response: &Response) -> Result<()> {
     }
     let text = "expected the response of `upgraded()` from a handler that has accepted a socket, and only from such a one; the request was rolled back";
     Err(Error::handler(text).with_code("SOCKET_NOT_RETURNED"))
-}
-
-/// Runs the handler of an event of a socket.
-///
-/// # Errors
-///
-/// Those of the handler and of the database.
-pub(super) async fn answer_event<T: DurableObject>(
-    value: &mut T,
-    SocketEvent { socket, event }: SocketEvent,
-    body: Body,
-    ctx: &mut Context,
-) -> Result<Response> {
-    let Some(row) = find(&mut ctx.database, socket)? else { return Ok(SocketEvent::unknown()) };
-    match event {
-        // The client has sent it before it knew.
-        Event::Text | Event::Binary if row.closing => {}
-        Event::Text => {
-            let text = body.text().await?;
-            value.websocket_message(WebSocket::of(row), text.into(), ctx).await?;
-        }
-        Event::Binary => {
-            let bytes = body.bytes().await?;
-            value.websocket_message(WebSocket::of(row), bytes.into(), ctx).await?;
-        }
-        Event::Ended(Ended { code, reason, error, quietly }) => {
-            remove(&mut ctx.database, socket)?;
-            let socket = WebSocket::of(row);
-            if !quietly {
-                if let Some(error) = error {
-                    let error =
-                        Error::new(ErrorKind::Unavailable, error).with_code("SOCKET_BROKEN");
-                    value.websocket_error(socket.clone(), error, ctx).await?;
-                }
-                value.websocket_close(socket, SocketClose { code, reason }, ctx).await?;
-            }
-        }
-    }
-    Ok(SocketEvent::handled())
 }

@@ -353,6 +353,7 @@ impl Start {
             executor: Arc::new(Inline),
             peers,
             directory,
+            transport: None,
             instance: process.uuid(),
         };
         Engine::start(app(watcher), plan.settings, components).await

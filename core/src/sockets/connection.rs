@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use uuid::Uuid;
 
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,8 +15,9 @@ use crate::id::ObjectId;
 use crate::idempotency::IDEMPOTENCY_REPLAYED_HEADER;
 use crate::lease::OWNED_BY_OTHER_INSTANCE;
 use crate::object::{Caller, Host};
-use crate::sockets::event::SocketEvent;
+use crate::sockets::event::{Place, SocketEvent};
 use crate::sockets::gateway::Inbox;
+use crate::sockets::held::Held;
 use crate::sockets::line::{Line, SocketFrame};
 use crate::sockets::message::{SocketClose, SocketMessage, interrupted};
 use crate::sockets::registry::Sockets;
@@ -86,7 +88,8 @@ pub struct SocketEnd {
 pub struct SocketConnection(Arc<Inner>);
 
 struct Inner {
-    line: Arc<Line>,
+    end: End,
+    object: ObjectId,
     sockets: Arc<Sockets>,
     caller: Caller,
     far: Far,
@@ -99,22 +102,43 @@ struct Inner {
 
 /// Who is told of what comes from the client.
 pub(crate) enum Far {
-    /// The object of the line, at this host.
+    /// The object, at this host.
     Object(Weak<dyn Host>),
     /// The gateway that has accepted it itself.
     Gateway(Inbox),
 }
 
+/// Who has the connection.
+pub(crate) enum End {
+    /// This process: the frames that wait for its client.
+    Here(Arc<Line>),
+    /// Something else, which the transport reaches.
+    Held {
+        place: Place,
+        held: Arc<Held>,
+        /// Whether its handshake is not answered yet, so that it ends with this process.
+        is_opening: AtomicBool,
+    },
+}
+
 impl SocketConnection {
     pub(crate) fn new(
-        line: Arc<Line>,
+        (end, object): (End, ObjectId),
         sockets: Arc<Sockets>,
         caller: Caller,
         (far, clock): (Far, Arc<dyn Clock>),
         time_max: Duration,
     ) -> Self {
         let (is_accepted, deadline) = (AtomicBool::new(false), clock.monotonic() + time_max);
-        Self(Arc::new(Inner { line, sockets, caller, far, clock, deadline, is_accepted }))
+        Self(Arc::new(Inner { end, object, sockets, caller, far, clock, deadline, is_accepted }))
+    }
+
+    /// The answer to its handshake was sent by what holds it, where that is not this process. Where
+    /// the connection is.
+    pub(crate) fn let_go(&self) -> Option<&Place> {
+        let End::Held { place, is_opening, .. } = &self.0.end else { return None };
+        is_opening.store(false, Ordering::Relaxed);
+        Some(place)
     }
 
     /// The object has accepted it.
@@ -124,7 +148,7 @@ impl SocketConnection {
 
     /// The object; or what stands for the gateway, if that has accepted it itself.
     pub fn object(&self) -> &ObjectId {
-        &self.0.line.object
+        &self.0.object
     }
 
     /// The caller, as verified at the handshake.
@@ -138,19 +162,31 @@ impl SocketConnection {
         self.0.deadline.saturating_sub(self.0.clock.monotonic())
     }
 
-    /// The next frame for the client, once its record is in the bucket.
+    /// The next frame for the client, once its record is in the bucket. A connection that something
+    /// else holds gets its frames from the [`SocketTransport`](crate::SocketTransport), and none
+    /// here.
     pub async fn next(&self) -> SocketFrame {
-        self.0.line.next().await
+        match &self.0.end {
+            End::Here(line) => line.next().await,
+            End::Held { .. } => std::future::pending().await,
+        }
     }
 
-    /// The next frame for the client, if one waits.
+    /// The next frame for the client, if one waits here.
     pub fn try_next(&self) -> Option<SocketFrame> {
-        self.0.line.try_next()
+        match &self.0.end {
+            End::Here(line) => line.try_next(),
+            End::Held { .. } => None,
+        }
     }
 
     /// The answer to a message, if it is answered automatically; the object is not told of it.
     pub fn auto_response(&self, message: &SocketMessage) -> Option<SocketMessage> {
-        self.0.line.auto_response(message.text()?).map(SocketMessage::Text)
+        match &self.0.end {
+            End::Here(line) => line.auto_response(message.text()?).map(SocketMessage::Text),
+            // The object answers it, without its handler.
+            End::Held { .. } => None,
+        }
     }
 
     /// Gives a message to the object. Completes when it is handled, and all that it has changed is
@@ -163,8 +199,8 @@ impl SocketConnection {
         let outcome = match &self.0.far {
             Far::Gateway(inbox) => inbox.message(message).await,
             Far::Object(host) => {
-                let (event, body) = SocketEvent::message(self.0.line.id, message);
-                self.0.run(host, &event, body).await
+                let (event, body) = SocketEvent::message(self.0.socket(), message);
+                self.0.run(host, &event, body).await.and_then(Outcome::handled)
             }
         };
         let label = if outcome.is_ok() { "handled" } else { "failed" };
@@ -174,40 +210,67 @@ impl SocketConnection {
 
     /// Tells the object that the connection has ended.
     pub async fn end(self, end: SocketEnd) {
-        self.0.sockets.close(&self.0.line);
-        match &self.0.far {
-            Far::Gateway(inbox) => inbox.end(end).await,
-            Far::Object(host) if self.0.is_accepted.swap(false, Ordering::Relaxed) => {
-                self.0.tell_end(host, &end).await;
+        if let End::Here(line) = &self.0.end {
+            self.0.sockets.close(line);
+        }
+        let host = match &self.0.far {
+            Far::Gateway(inbox) => return inbox.end(end).await,
+            Far::Object(host) => host,
+        };
+        if self.0.is_accepted.swap(false, Ordering::Relaxed) && self.0.tell_end(host, &end).await {
+            self.0.forget(host).await;
+        }
+    }
+}
+
+/// What an object has made of an event.
+enum Outcome {
+    Handled,
+    /// It has no such socket.
+    Unknown,
+}
+
+impl Outcome {
+    fn handled(self) -> Result<(), SocketClose> {
+        match self {
+            Self::Handled => Ok(()),
+            Self::Unknown => {
+                Err(SocketClose::new(1012, "the object does not know this connection"))
             }
-            Far::Object(_) => {}
         }
     }
 }
 
 impl Inner {
+    fn socket(&self) -> Uuid {
+        match &self.end {
+            End::Here(line) => line.id,
+            End::Held { place, .. } => place.socket,
+        }
+    }
+
     /// Runs an event until its outcome is certain, for a bounded time.
     async fn run(
         &self,
         host: &Weak<dyn Host>,
         event: &SocketEvent,
         body: Bytes,
-    ) -> Result<(), SocketClose> {
+    ) -> Result<Outcome, SocketClose> {
         let clock = self.clock.as_ref();
         let (begun, mut pause) = (Instant::now(clock), RETRY_PAUSE);
         loop {
             let Some(host) = host.upgrade() else { return Err(restarting()) };
             let request = event.request(body.clone(), self.caller.clone());
-            let error = match host.event(&self.line.object, request).await {
+            let error = match host.event(&self.object, request).await {
                 Ok(response) if response.headers().contains_key(&IDEMPOTENCY_REPLAYED_HEADER) => {
                     // It was handled by a server that has not said so, and may not have sent what
                     // followed.
-                    self.sockets.end_all_of(&self.line.object, &interrupted());
+                    self.sockets.end_all_of(&self.object, &interrupted());
                     return Err(interrupted());
                 }
-                Ok(response) if response.status() == StatusCode::OK => return Ok(()),
+                Ok(response) if response.status() == StatusCode::OK => return Ok(Outcome::Handled),
                 Ok(response) if response.status() == StatusCode::GONE => {
-                    return Err(SocketClose::new(1012, "the object does not know this connection"));
+                    return Ok(Outcome::Unknown);
                 }
                 Ok(_) => return Err(SocketClose::new(1012, "the object has moved")),
                 Err(error) => error,
@@ -221,23 +284,43 @@ impl Inner {
         }
     }
 
-    async fn tell_end(&self, host: &Weak<dyn Host>, end: &SocketEnd) {
-        let event = SocketEvent::ended(self.line.id, &end.close, end.error.clone());
-        if self.run(host, &event, Bytes::new()).await.is_err() {
-            // The class's handler fails on it, or nobody is reached: then the next owner finds out.
-            let _ = self.run(host, &event.quietly(), Bytes::new()).await;
+    /// Whether the object knows it now.
+    async fn tell_end(&self, host: &Weak<dyn Host>, end: &SocketEnd) -> bool {
+        let event = SocketEvent::ended(self.socket(), &end.close, end.error.clone());
+        // If the class's handler fails on it, or nobody is reached, the next owner finds out.
+        self.run(host, &event, Bytes::new()).await.is_ok()
+            || self.run(host, &event.quietly(), Bytes::new()).await.is_ok()
+    }
+
+    /// Forgets what is noted about a connection that something else has held.
+    async fn forget(&self, host: &Weak<dyn Host>) {
+        if let (End::Held { place, .. }, Some(host)) = (&self.end, host.upgrade()) {
+            host.forget_connection(place.socket).await;
         }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.sockets.close(&self.line);
-        if *self.is_accepted.get_mut()
+        let breaks_off = match &mut self.end {
+            End::Here(line) => {
+                self.sockets.close(line);
+                true
+            }
+            End::Held { place, held, is_opening } => {
+                let is_opening = *is_opening.get_mut();
+                if is_opening {
+                    held.abandon(place.socket);
+                }
+                is_opening
+            }
+        };
+        if breaks_off
+            && *self.is_accepted.get_mut()
             && let Far::Object(host) = &self.far
             && let Some(host) = host.upgrade()
         {
-            host.forget_sockets(&self.line.object, vec![self.line.id]);
+            host.forget_sockets(&self.object, vec![self.socket()]);
         }
     }
 }

@@ -17,14 +17,33 @@ pub(crate) struct Place {
     pub(crate) socket: Uuid,
     /// The server's process.
     pub(crate) instance: Uuid,
-    /// The address that it announces, if other servers reach it.
+    /// The address that it announces, if other servers reach it; or what the transport calls the
+    /// connection.
     pub(crate) address: Option<String>,
+    /// When the object has accepted it, in milliseconds since 1970 by the clock of the object's
+    /// server; 0 before.
+    #[serde(default)]
+    pub(crate) accepted_ms: i64,
 }
 
 impl Place {
+    /// A connection that something else holds, which the transport calls `address`. Its id follows
+    /// from that, so that whoever has a message of the connection knows it.
+    pub(crate) fn held(address: &str) -> Self {
+        let hash = blake3::hash(address.as_bytes());
+        let [head @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *hash.as_bytes();
+        let socket = uuid::Builder::from_random_bytes(head).into_uuid();
+        Self { socket, instance: Uuid::nil(), address: Some(address.to_owned()), accepted_ms: 0 }
+    }
+
+    /// What the transport calls the connection, if something else holds it than a server.
+    pub(crate) fn held_at(&self) -> Option<&str> {
+        self.address.as_deref().filter(|_| self.instance.is_nil())
+    }
+
     /// The server, as others reach it.
     pub(crate) fn server(&self) -> Option<Owner> {
-        let address = self.address.clone()?;
+        let address = self.address.clone().filter(|_| !self.instance.is_nil())?;
         Some(Owner { instance: self.instance, address })
     }
 }
@@ -86,7 +105,7 @@ impl SocketEvent {
 
     /// The connection is gone, and nobody has seen how.
     pub(crate) fn lost(socket: Uuid) -> Self {
-        let error = "the server that had the connection has ended, or can't be reached";
+        let error = "whatever had the connection has ended, or can't be reached";
         Self::ended(socket, &SocketClose::new(1006, ""), Some(error.to_owned()))
     }
 
@@ -198,7 +217,12 @@ mod tests {
     #[test]
     fn what_servers_say_about_sockets_comes_back() {
         let id = Uuid::from_u128(7);
-        let place = Place { socket: id, instance: id, address: Some("http://a:1#x".to_owned()) };
+        let place = Place {
+            socket: id,
+            instance: id,
+            address: Some("http://a:1#x".to_owned()),
+            accepted_ms: 5,
+        };
         let ended = SocketEvent::ended(id, &SocketClose::new(1001, "\"é"), None).quietly();
         for part in [
             Part::Open(place),

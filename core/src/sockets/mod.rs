@@ -11,29 +11,41 @@ mod connection;
 mod event;
 mod gate;
 mod gateway;
+mod held;
 mod line;
 mod message;
+mod note;
 mod owner;
 mod registry;
 mod row;
+mod sending;
 mod stream;
 mod streams;
+mod sweep;
+mod transport;
 mod wire;
 
-pub(crate) use connection::Far;
+pub(crate) use connection::{End, Far};
 pub use connection::{Handshake, SocketConnection, SocketEnd};
 pub use event::SocketPart;
 pub(crate) use event::{Addressed, Ended, Event, Place, SocketEvent};
 pub(crate) use gate::{receive_part, settle_former};
 pub use gateway::GatewaySocket;
+pub(crate) use held::Held;
 pub use line::SocketFrame;
 pub use message::{SocketClose, SocketMessage};
+pub(crate) use note::Note;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use note::fuzz_note;
 pub(crate) use owner::{check, close_all, say_goodbye, send};
 pub(crate) use registry::{Most, Sockets};
 pub(crate) use row::{
     Row, SOCKET_ANSWER, SOCKETS, auto_response_of, find, insert, list, places, remove,
     set_attachment, set_auto_response, set_closing,
 };
+pub(crate) use sending::{forget, opened, tell_end};
 pub(crate) use stream::{EVENT_STREAM, events};
+pub(crate) use sweep::sweep;
+pub use transport::{HeldConnection, SocketTransport, TransportError};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use wire::fuzz as fuzz_batch;

@@ -16,6 +16,7 @@ use crate::object::{Body, Request};
 use crate::sockets::event::{Addressed, Part, Place, SocketPart};
 use crate::sockets::line::SocketFrame;
 use crate::sockets::message::{SocketClose, interrupted};
+use crate::sockets::sending::push;
 use crate::sockets::wire::{Batch, ToSockets};
 
 /// How many servers are told at the same time that a stream is complete.
@@ -47,9 +48,14 @@ pub(crate) fn send(runtime: &Arc<Runtime>, object: &ObjectId, frames: Vec<Addres
         for place in to {
             let is_here = place.instance == runtime.instance;
             if frame.is_some() {
-                count(is_here);
+                count(&place, is_here);
             }
-            if is_here {
+            if place.held_at().is_some() {
+                // What holds it does not say whether it is there before it gets a frame.
+                let is_lost =
+                    frame.as_ref().is_some_and(|frame| !push(runtime, object, &place, frame));
+                missing.extend(is_lost.then_some(place.socket));
+            } else if is_here {
                 let is_there = match &frame {
                     Some(frame) => runtime.sockets.push(object, place.socket, frame),
                     None => runtime.sockets.has(object, place.socket),
@@ -90,8 +96,12 @@ pub(crate) fn close_all(runtime: &Arc<Runtime>, object: &ObjectId, to: Vec<Place
     send(runtime, object, vec![Addressed { to, frame: Some(SocketFrame::Close(close)) }]);
 }
 
-fn count(is_here: bool) {
-    let way = if is_here { "here" } else { "elsewhere" };
+fn count(place: &Place, is_here: bool) {
+    let way = match place.held_at() {
+        Some(_) => "held",
+        None if is_here => "here",
+        None => "elsewhere",
+    };
     metrics::counter!("dotdo_socket_frames_total", "way" => way).increment(1);
 }
 

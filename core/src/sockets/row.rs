@@ -20,7 +20,7 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS _dotdo_sockets (number INTEGER 
 pub(crate) const SOCKET_ANSWER: &str = "_dotdo_socket_answer";
 const CREATE_ANSWER: &str = "CREATE TABLE IF NOT EXISTS _dotdo_socket_answer (number INTEGER PRIMARY KEY CHECK (number = 1), request TEXT NOT NULL, response TEXT NOT NULL)";
 
-const COLUMNS: &str = "id, instance, address, tags, attachment, closing";
+const COLUMNS: &str = "id, instance, address, tags, attachment, closing, accepted_ms";
 
 /// A socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,18 +33,24 @@ pub(crate) struct Row {
     pub(crate) closing: bool,
 }
 
-/// Adds a socket that was accepted at `now_ms`. Returns how many there are.
+/// Adds a socket. Returns how many there are.
+///
+/// A platform may bring the handshake of one connection twice, so the former row goes.
 ///
 /// # Errors
 ///
 /// Errors of the database.
-pub(crate) fn insert(database: &mut Database, row: &Row, now_ms: i64) -> Result<u64> {
+pub(crate) fn insert(database: &mut Database, row: &Row) -> Result<u64> {
     Sql::own(database).exec(CREATE, ())?;
+    if row.place.held_at().is_some() {
+        remove(database, row.place.socket)?;
+    }
     let tags = serde_json::to_string(&row.tags).expect("texts can be written as JSON");
     let insert = "INSERT INTO _dotdo_sockets (id, instance, address, tags, attachment, closing, accepted_ms) VALUES (?, ?, ?, ?, ?, 0, ?)";
     let (id, instance) = (row.place.socket.to_string(), row.place.instance.to_string());
     let (address, attachment) = (row.place.address.as_deref(), row.attachment.as_deref());
-    Sql::own(database).exec(insert, (id, instance, address, tags, attachment, now_ms))?;
+    let accepted_ms = row.place.accepted_ms;
+    Sql::own(database).exec(insert, (id, instance, address, tags, attachment, accepted_ms))?;
     Sql::own(database).exec("SELECT count(*) FROM _dotdo_sockets", ())?.one()
 }
 
@@ -155,11 +161,13 @@ pub(crate) fn set_auto_response(database: &mut Database, pair: Option<(&str, &st
 }
 
 fn parse(row: Vec<Value>) -> Result<Row> {
-    let [id, instance, address, tags, attachment, closing]: [Value; 6] =
+    let [id, instance, address, tags, attachment, closing, accepted_ms]: [Value; 7] =
         row.try_into().map_err(|_| malformed("it has too many columns"))?;
     let tags = serde_json::from_str(&text(tags)?);
+    let (socket, instance) = (uuid(id)?, uuid(instance)?);
+    let (address, accepted_ms) = (optional(address)?, integer(&accepted_ms)?);
     Ok(Row {
-        place: Place { socket: uuid(id)?, instance: uuid(instance)?, address: optional(address)? },
+        place: Place { socket, instance, address, accepted_ms },
         tags: tags.map_err(|_| malformed("the tags of a socket are not JSON"))?,
         attachment: optional(attachment)?,
         closing: integer(&closing)? != 0,

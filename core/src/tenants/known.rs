@@ -7,7 +7,7 @@ use crate::clock::{Clock, Random};
 use crate::error::Result;
 use crate::id::Tenant;
 use crate::limits::TENANTS_KEPT_MIN;
-use crate::store::{Bucket as _, Key, probe};
+use crate::store::{Bucket, Key, probe};
 use crate::sync::Mutex;
 use crate::tenants::{Buckets, TenantBucket, deletion, registry};
 
@@ -131,6 +131,16 @@ impl Tenants {
             tenants.insert(0, Tenant::local());
         }
         Ok(TenantPage { tenants, next })
+    }
+
+    /// The bucket with what all tenants share, if this process reaches it.
+    pub(super) fn shared(&self) -> Option<Arc<dyn Bucket>> {
+        self.buckets.shared()
+    }
+
+    /// The tenants of this process, where nothing is shared.
+    pub(super) fn own(&self) -> Vec<Tenant> {
+        self.buckets.tenants()
     }
 
     /// The tenants that this process has met.

@@ -7,6 +7,7 @@
 
 mod bucket;
 mod buckets;
+mod connections;
 mod coordinated;
 mod deletion;
 mod known;
@@ -16,6 +17,7 @@ mod standing;
 
 pub(crate) use bucket::TenantBucket;
 pub use buckets::{BucketOfTenant, Buckets, SHARED_FOLDERS, SharedBucket};
+pub(crate) use connections::Connections;
 pub use coordinated::with_log;
 pub(crate) use known::Tenants;
 pub(crate) use places::{Place, Places};

@@ -150,6 +150,7 @@ pub fn components() -> Components {
         executor: Arc::new(Inline),
         peers: None,
         directory: None,
+        transport: None,
         instance: Uuid::from_u128(1),
     }
 }

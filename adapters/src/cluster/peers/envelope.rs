@@ -6,11 +6,10 @@ use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dotdo_core::SealedCaller;
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use super::caller::SealedCaller;
 
 /// The context of a forwarded request, and the headers with another meaning between servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

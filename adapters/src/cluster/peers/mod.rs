@@ -7,7 +7,6 @@
 //! know: the owners of objects.
 
 mod answer;
-mod caller;
 mod envelope;
 mod fly;
 mod forwarded;

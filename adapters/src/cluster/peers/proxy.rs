@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dotdo_core::{
     Body, Delivery, Error, ErrorKind, Forward, Forwarded, NotTaken, ObjectId, Owner, PeerError,
-    Peers, REQUEST_ID_HEADER, Request, Response, SocketPart,
+    Peers, REQUEST_ID_HEADER, Request, Response, SealedCaller, SocketPart,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, Limited};
@@ -20,7 +20,6 @@ use rustls::pki_types::ServerName;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::caller::SealedCaller;
 use super::envelope::{Envelope, Kind};
 use super::held::{Held, Hold, hold};
 use super::secrets::Keys;

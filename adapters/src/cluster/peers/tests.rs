@@ -2,11 +2,10 @@
 
 mod proxy;
 
-use dotdo_core::{Caller, Ownership, Secret};
+use dotdo_core::{Caller, Ownership, SealedCaller, Secret};
 use http::{HeaderMap, HeaderValue, Method};
 use uuid::Uuid;
 
-use super::caller::SealedCaller;
 use super::envelope::Envelope;
 use super::forwarded::ForwardedRequests;
 use super::headers::strip;

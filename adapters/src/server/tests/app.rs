@@ -60,6 +60,7 @@ pub(super) async fn serving_with(
         executor: Arc::new(Workers::default()),
         peers: None,
         directory: None,
+        transport: None,
         instance,
     };
     let engine = Engine::start(app, settings, components).await.expect("an engine");

@@ -2,6 +2,7 @@
 
 mod between;
 mod events;
+mod held;
 
 use super::*;
 use crate::object::{RequestExt, WebSocket};

@@ -1,12 +1,29 @@
-//! The verified caller in the envelope of a forwarded request. The bearer token is not part of it.
+//! A verified caller as data: in the envelope of a forwarded request, and beside a connection that
+//! something else holds. The bearer token is not part of it.
 
-use dotdo_core::{Caller, Identity, Scopes, Tenant};
 use serde::{Deserialize, Serialize};
 
-/// A caller, as the first server verified it. Its tenant is that of the envelope.
+use crate::id::Tenant;
+use crate::object::caller::Caller;
+use crate::object::identity::Identity;
+use crate::object::scopes::Scopes;
+
+/// A caller as data, as it was verified. Its tenant is beside it.
+///
+/// ```
+/// # use dotdo_core::testing::examples::dotdo;
+/// use dotdo::Caller;
+/// use dotdo::engine::{SealedCaller, Tenant};
+///
+/// let ada = Caller::new("ada");
+/// let text = serde_json::to_string(&SealedCaller::new(&ada))?;
+/// let read: SealedCaller = serde_json::from_str(&text)?;
+/// assert_eq!(read.opened(&Tenant::local()), Some(ada));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct SealedCaller {
+pub struct SealedCaller {
     /// The subject of a client; with no object either, the caller is anonymous.
     subject: Option<String>,
     /// Class and id of an object that makes a request of its own.
@@ -18,7 +35,8 @@ pub(super) struct SealedCaller {
 }
 
 impl SealedCaller {
-    pub(super) fn new(caller: &Caller) -> Self {
+    /// The data of `caller`.
+    pub fn new(caller: &Caller) -> Self {
         Self {
             subject: caller.subject().map(str::to_owned),
             object: caller
@@ -29,8 +47,8 @@ impl SealedCaller {
         }
     }
 
-    /// The caller, of the envelope's tenant; `None` if no server has made this.
-    pub(super) fn opened(&self, tenant: &Tenant) -> Option<Caller> {
+    /// The caller, of `tenant`; `None` if [`SealedCaller::new`] has not made this.
+    pub fn opened(&self, tenant: &Tenant) -> Option<Caller> {
         let caller = match (&self.subject, &self.object) {
             (Some(subject), None) => Caller::new(subject.as_str()),
             (None, Some((class, id))) => Caller::of_object(&tenant.object(class, id).ok()?),
@@ -47,9 +65,8 @@ impl SealedCaller {
 
 #[cfg(test)]
 mod tests {
-    use dotdo_core::Scope;
-
     use super::*;
+    use crate::object::scopes::Scope;
 
     fn tenant() -> Tenant {
         Tenant::new("partner:acme", "Eu.1").expect("a tenant")
