@@ -16,6 +16,7 @@ mod stage;
 mod suite;
 mod table;
 mod vercel;
+mod websocket_api;
 mod worker;
 
 use dotdo_tests::Setup;

@@ -5,6 +5,7 @@
 //! pinned, once); several tests and several test binaries may run at once; no process outlives the
 //! test binary that started it.
 
+mod api_gateway;
 mod balancer;
 mod chance;
 mod chores;
@@ -38,6 +39,7 @@ mod tools;
 mod vercel;
 mod workerd;
 
+pub use api_gateway::ApiGateway;
 pub use balancer::Balancer;
 pub use chance::{Chance, say};
 pub use chores::{Deadline, runtime, scratch, target};

@@ -79,7 +79,7 @@ const OF_THE_PLATFORM: [&str; 4] = [
 
 /// Settings that name a file or a header with a token, or to whom a token is sent. A file that a
 /// repository brings may set neither: together they would send any file of this machine away.
-const NOT_OF_PROJECTS: [&str; 9] = [
+const NOT_OF_PROJECTS: [&str; 10] = [
     "aws.endpoint_url_sts",
     "aws.web_identity_token_file",
     "azure.authority_host",
@@ -89,6 +89,7 @@ const NOT_OF_PROJECTS: [&str; 9] = [
     "identity.token_audience",
     "identity.token_file",
     "identity.token_header",
+    "lambda.connections_url",
 ];
 
 /// Settings that decide who is let in. A project's file may bring them all, and it may bring none

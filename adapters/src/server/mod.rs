@@ -42,6 +42,8 @@ use self::streams::Streams;
 use self::strict::Strict;
 use self::unread::Rest;
 pub(crate) use self::websocket::SocketSettings;
+#[cfg(feature = "lambda")]
+pub(crate) use self::websocket::Upgrading;
 use self::websocket::{Line, Switch, Upgraded};
 use crate::cluster::peers::{Acceptor, Proven};
 use crate::edge::{ClientAddress, Edge, Objects, RequestBody, TrustedProxies};

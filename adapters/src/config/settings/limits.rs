@@ -1,7 +1,8 @@
 //! Limits of requests, memory and connections, and what one platform alone has.
 
 use super::{DAY_MS, HOUR_MS, MINUTE_MS};
-use crate::config::setting::{Kind, Setting, number};
+use crate::config::setting::{Kind, Setting, number, text};
+use crate::credentials::is_private_address;
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::lambda::settings::Streaming;
 use crate::server::HEADER_BYTES_MIN;
@@ -167,5 +168,17 @@ pub(super) static LIMITS: &[Setting] = &[
         "Maximum time that a response on AWS Lambda waits for snapshots, messages and `wait_until` \
          work, because the process is frozen after it. With a shorter time, responses are faster, and \
          such work waits for the next request or for another process.",
+    ),
+    Setting::new(
+        "lambda.connections_url",
+        text!(
+            "an https:// URL, or an http:// URL of this machine",
+            is_private_address,
+            lambda.connections_url
+        ),
+        "Where the connections of API Gateway's WebSocket APIs are: what stands before \
+         `/@connections`. Only needed where the API is not reached at its own address \
+         (`https://{api}.execute-api.{region}.amazonaws.com/{stage}`): one whose default endpoint is \
+         off, with a domain of its own, or behind a VPC endpoint.",
     ),
 ];

@@ -58,8 +58,8 @@ impl Api {
         }
     }
 
-    /// Answers an event.
-    pub(super) async fn answer(&self, ticket: &Ticket, answer: Answer) {
+    /// Answers an event. Whether the API received everything.
+    pub(super) async fn answer(&self, ticket: &Ticket, answer: Answer) -> bool {
         let request = self.post(
             &format!("invocation/{}/response", ticket.request_id),
             ticket.invocation_id.as_ref(),
@@ -76,7 +76,8 @@ impl Api {
                     .body(body)
             }
         };
-        if !self.send(request).await {
+        let is_sent = self.send(request).await;
+        if !is_sent {
             // If nothing of the response was sent, the event would stay unanswered.
             self.fail(
                 ticket,
@@ -84,6 +85,7 @@ impl Api {
             )
             .await;
         }
+        is_sent
     }
 
     /// Reports that an event can't be answered.

@@ -1,6 +1,6 @@
 //! Lambda's environment variables, checked before the libraries that require them read them.
 
-use dotdo_core::{Error, Result};
+use dotdo_core::{Error, Result, Secret};
 use http::Uri;
 
 /// The variable with the function's memory, in megabytes.
@@ -15,6 +15,18 @@ pub(super) struct Environment {
     pub(super) concurrency: u32,
     /// The function's memory, in bytes.
     pub(super) memory_bytes: u64,
+    /// The function's role, if there is one: emulators have none.
+    pub(super) role: Option<Role>,
+}
+
+/// The keys of the function's role, and its region. Lambda sets them for each process.
+#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "s3"), expect(dead_code, reason = "nothing is signed"))]
+pub(super) struct Role {
+    pub(super) region: String,
+    pub(super) access_key_id: String,
+    pub(super) secret_access_key: Secret,
+    pub(super) session_token: Option<Secret>,
 }
 
 impl Environment {
@@ -37,8 +49,18 @@ impl Environment {
                 "SnapStart runs copies of one process, which would be indistinguishable to the bucket; turn it off for this function",
             ));
         }
-        Ok(Self { api, concurrency, memory_bytes: u64::from(megabytes) << 20 })
+        let role = role(given);
+        Ok(Self { api, concurrency, memory_bytes: u64::from(megabytes) << 20, role })
     }
+}
+
+fn role(given: impl Fn(&str) -> Option<String>) -> Option<Role> {
+    Some(Role {
+        region: given("AWS_REGION")?,
+        access_key_id: given("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: Secret::new(given("AWS_SECRET_ACCESS_KEY")?),
+        session_token: given("AWS_SESSION_TOKEN").map(Secret::new),
+    })
 }
 
 /// The address of the runtime API.
@@ -97,7 +119,12 @@ mod tests {
     #[test]
     fn the_environment_of_lambda_is_understood() {
         let expected = |api: &str, concurrency| {
-            Ok(Environment { api: api.to_owned(), concurrency, memory_bytes: 512 << 20 })
+            Ok(Environment {
+                api: api.to_owned(),
+                concurrency,
+                memory_bytes: 512 << 20,
+                role: None,
+            })
         };
         assert_eq!(read(("", "")), expected("127.0.0.1:9001", 1));
         assert_eq!(read(("AWS_LAMBDA_MAX_CONCURRENCY", "64")), expected("127.0.0.1:9001", 64));

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use dotdo_core::{Body, Error, ErrorKind, REQUEST_ID_HEADER, Response, Result};
+use dotdo_core::{
+    Body, Error, ErrorKind, REQUEST_ID_HEADER, Response, Result, SocketConnection, SocketTransport,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
 use http::HeaderValue;
 use http_body::Body as _;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::tower::Layer;
 use lambda_runtime::{Context, LambdaEvent, LambdaInvocation, Runtime, Service, service_fn};
@@ -23,14 +24,17 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::{Instant, timeout_at};
 
 use super::api::{Api, Ticket};
-use super::request::{EventRequest, Front};
+use super::request::{EventRequest, Front, SocketArrival};
 use super::response::{self, Answer};
 use super::settings::{LambdaSettings, Streaming};
-use crate::edge::{Edge, Objects, refusal};
+use crate::edge::{Edge, Objects, RequestBody, refusal};
 
 /// Time reserved at the end of an invocation to send the response, because Lambda kills the process
 /// at its deadline.
 const RESERVE: Duration = Duration::from_millis(200);
+
+/// How long the first frames of a connection may take after its handshake was answered.
+const OPENING_MAX: Duration = Duration::from_secs(10);
 
 /// State shared by all invocations.
 pub(super) struct Invocations<O> {
@@ -43,6 +47,21 @@ pub(super) struct Invocations<O> {
     pub(super) is_frozen: bool,
     /// Read-locked by each running invocation.
     pub(super) running: Arc<RwLock<()>>,
+    /// Reaches the connections that API Gateway holds.
+    pub(super) transport: Option<Arc<dyn SocketTransport>>,
+}
+
+/// What an event is answered with.
+pub(super) struct Answered {
+    pub(super) answer: Answer,
+    /// A connection whose handshake the answer accepts.
+    pub(super) opened: Option<SocketConnection>,
+}
+
+impl From<Answer> for Answered {
+    fn from(answer: Answer) -> Self {
+        Self { answer, opened: None }
+    }
 }
 
 impl<O: Objects> Invocations<O> {
@@ -68,7 +87,10 @@ impl<O: Objects> Invocations<O> {
         match answered.unwrap_or_else(|_| {
             Err(Error::internal("the adapter failed while it answered; its log has details"))
         }) {
-            Ok(answer) => self.api.answer(&ticket, answer).await,
+            Ok(Answered { answer, opened }) => {
+                let is_sent = self.api.answer(&ticket, answer).await;
+                self.after_handshake(opened.filter(|_| is_sent), &invocation.context).await;
+            }
             Err(error) => self.api.fail(&ticket, &error).await,
         }
         drop(running);
@@ -83,11 +105,14 @@ impl<O: Objects> Invocations<O> {
         self: Arc<Self>,
         invocation: &LambdaInvocation,
         running: Arc<OwnedRwLockReadGuard<()>>,
-    ) -> Result<Answer> {
+    ) -> Result<Answered> {
         let context = &invocation.context;
         let deadline = deadline(context);
         if is_tick(&invocation.body) {
-            return self.tick(deadline).await;
+            return self.tick(deadline).await.map(Answered::from);
+        }
+        if let Some(arrival) = SocketArrival::of(&invocation.body, context) {
+            return Ok(self.socket(arrival?, deadline, context).await);
         }
         let event: LambdaRequest = serde_json::from_slice(&invocation.body)
             .map_err(|cause| unknown(&cause.to_string()))?;
@@ -103,11 +128,24 @@ impl<O: Objects> Invocations<O> {
                 self.finish_background(deadline).await;
                 drop(running);
             };
-            return Ok(response::in_pieces(response, last));
+            return Ok(response::in_pieces(response, last).into());
         }
         let answer = response::whole(response, front).await;
         self.finish_background(deadline).await;
-        Ok(answer)
+        Ok(answer.into())
+    }
+
+    /// Sends what an object has sent to a connection during its handshake, once that was answered:
+    /// nothing can be sent to it before. The runtime API has the answer, and the process is not
+    /// frozen until it asks for the next event.
+    async fn after_handshake(&self, opened: Option<SocketConnection>, context: &Context) {
+        let (Some(connection), Some(engine)) = (opened, self.edge.objects().engine()) else {
+            return;
+        };
+        engine.opened(&connection);
+        let latest = Instant::now() + OPENING_MAX;
+        let deadline = deadline(context).map_or(latest, |deadline| deadline.min(latest));
+        self.finish_background_by(deadline).await;
     }
 
     /// Looks at what is due, for as long as the invocation lasts.
@@ -135,9 +173,9 @@ impl<O: Objects> Invocations<O> {
     }
 
     /// The response, or the error that the deadline has passed.
-    async fn in_time(
+    pub(super) async fn in_time<B: RequestBody>(
         &self,
-        request: http::Request<Full<Bytes>>,
+        request: http::Request<B>,
         deadline: Option<Instant>,
         context: &Context,
     ) -> Response {
@@ -154,11 +192,15 @@ impl<O: Objects> Invocations<O> {
     /// allow. The rest continues in the next invocation, which thaws the process, or is done by
     /// another process.
     async fn finish_background(&self, deadline: Option<Instant>) {
+        let most = Instant::now() + self.settings.background_max;
+        self.finish_background_by(deadline.map_or(most, |deadline| deadline.min(most))).await;
+    }
+
+    /// The same, until then.
+    pub(super) async fn finish_background_by(&self, until: Instant) {
         if !self.is_frozen {
             return;
         }
-        let most = Instant::now() + self.settings.background_max;
-        let until = deadline.map_or(most, |deadline| deadline.min(most));
         if timeout_at(until, self.edge.objects().finish_background()).await.is_err() {
             tracing::debug!(
                 "background work of answered requests continues in the next invocation"
@@ -203,7 +245,7 @@ fn deadline(context: &Context) -> Option<Instant> {
 }
 
 /// The response for events that the edge does not see or does not finish.
-fn refused(error: &Error, context: &Context) -> Response {
+pub(super) fn refused(error: &Error, context: &Context) -> Response {
     let id = HeaderValue::try_from(&context.request_id).unwrap_or(HeaderValue::from_static(""));
     tracing::warn!(request_id = context.request_id, error = ?error, "request refused");
     let mut response = refusal(error, &id);
@@ -213,17 +255,17 @@ fn refused(error: &Error, context: &Context) -> Response {
 
 fn unknown(cause: &str) -> Error {
     let message = format!(
-        "expected an event of a REST API, an HTTP API, a load balancer or a function URL: {cause}"
+        "expected an event of a REST API, an HTTP API, a WebSocket API, a load balancer or a function URL: {cause}"
     );
     Error::invalid(message).with_code("BAD_EVENT")
 }
 
-fn nobody_vouched() -> Error {
+pub(super) fn nobody_vouched() -> Error {
     let message = "the sender of this request is not authenticated; let AWS authenticate it (a function URL with AuthType AWS_IAM, an API with IAM or an authorizer), require tokens (DOTDO_AUTH_TOKENS), or, if anyone who can invoke this function may use it, set DOTDO_ALLOW_UNAUTHENTICATED=1";
     Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_EVENT")
 }
 
-fn too_late() -> Error {
+pub(super) fn too_late() -> Error {
     let message = "the function is about to time out before the request was answered; it may or may not be executed";
     Error::new(ErrorKind::TimedOut, message).with_code("FUNCTION_TIMEOUT")
 }

@@ -1,30 +1,34 @@
 //! AWS Lambda: polls the runtime API for events, each of which is a request, and answers them.
 //!
-//! Promises: the event of each front end (REST API, HTTP API, load balancer, function URL) becomes
-//! the request that the client sent, as far as the event contains it; background work of answered
+//! Promises: the event of each front end (REST API, HTTP API, WebSocket API, load balancer, function
+//! URL) becomes the request that the client sent, as far as the event contains it; background work of answered
 //! requests gets some time before the process may be frozen; a failed start is reported to the
 //! runtime API. Must not know: objects, routes, the bucket.
 
 mod api;
+#[cfg(feature = "s3")]
+mod connections;
 mod environment;
 mod invocation;
 mod request;
 mod response;
 pub(crate) mod settings;
+mod sockets;
 mod start_failure;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dotdo_core::{App, Error, ErrorKind, Ownership, Result};
+use dotdo_core::{App, Error, ErrorKind, Ownership, Result, SocketTransport};
 use lambda_runtime::spawn_graceful_shutdown_handler;
 use tokio::sync::RwLock;
 use tokio::time::timeout;
 
 use self::api::Api;
-use self::environment::Environment;
+use self::environment::{Environment, Role};
 use self::invocation::Invocations;
+use self::settings::LambdaSettings;
 pub(crate) use self::start_failure::report as report_failed_start;
 use crate::cluster::peers::Plan;
 use crate::edge::{Edge, Objects};
@@ -51,6 +55,8 @@ pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
     // A process that exceeds the function's memory is killed.
     let settings = &mut found.config.settings;
     settings.memory_bytes_max = settings.memory_bytes_max.min(environment.memory_bytes / 2);
+    let transport = transport(environment.role, &found.config.lambda);
+    found.transport = transport.clone();
     // Nobody can connect to this process, but it may connect to others.
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let program = Program::start(app, &found, Plan::new(&found.config, nowhere)?).await?;
@@ -63,6 +69,7 @@ pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
         is_open: found.config.allow_unauthenticated || found.config.edge.auth.is_on(),
         is_frozen: environment.concurrency <= 1,
         running: Arc::clone(&running),
+        transport,
     };
     if found.config.allow_unauthenticated && !found.config.edge.auth.is_on() {
         tracing::warn!(
@@ -77,6 +84,18 @@ pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
             .with_source(cause)
     };
     invocations.run().await.map(|()| Ended::InOrder).map_err(lost)
+}
+
+/// What reaches the connections that API Gateway holds; `None` without a role.
+#[cfg(feature = "s3")]
+fn transport(role: Option<Role>, settings: &LambdaSettings) -> Option<Arc<dyn SocketTransport>> {
+    Some(Arc::new(connections::Connections::new(role?, settings)))
+}
+
+/// A program that was built without what signs requests to AWS reaches none.
+#[cfg(not(feature = "s3"))]
+fn transport(_: Option<Role>, _: &LambdaSettings) -> Option<Arc<dyn SocketTransport>> {
+    None
 }
 
 /// Handles SIGTERM, which arrives some hundred milliseconds before the end: finishes requests for
@@ -113,6 +132,14 @@ async fn end_in_order<O: Objects>(
 /// A target for fuzzers: an event, whose request is legal HTTP or refused.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(data: &[u8]) {
+    let context = lambda_runtime::Context::default();
+    if let Some(Ok(request::SocketArrival {
+        arrived: request::SocketArrived::Connect { request: Ok(request), .. },
+        ..
+    })) = request::SocketArrival::of(data, &context)
+    {
+        assert!(request.uri().path().starts_with('/'), "a handshake without a path");
+    }
     let Ok(event) = serde_json::from_slice(data) else { return };
     if let Some(Ok(request)) =
         request::EventRequest::new(event, &lambda_runtime::Context::default())

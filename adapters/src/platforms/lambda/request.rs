@@ -10,6 +10,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>.
 
 mod path;
+mod websocket;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -27,6 +28,7 @@ use lambda_http::aws_lambda_events::apigw::{
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::Context;
 
+pub(super) use self::websocket::{SocketArrival, SocketArrived};
 use crate::edge::ClientAddress;
 
 /// The header of X-Ray's trace id, in requests and in the runtime API.
@@ -46,6 +48,8 @@ pub(super) enum Front {
         /// Whether its target group has multi-value headers enabled.
         has_many: bool,
     },
+    /// API Gateway's WebSocket API.
+    WebSocketApi,
 }
 
 /// A request from an event.

@@ -45,7 +45,7 @@ pub(super) enum Answer {
 pub(super) async fn whole(response: Response, front: Front) -> Answer {
     let bounds = match front {
         Front::LoadBalancer { .. } => OF_LOAD_BALANCERS,
-        Front::RestApi | Front::HttpApi | Front::FunctionUrl => USUAL,
+        Front::RestApi | Front::HttpApi | Front::FunctionUrl | Front::WebSocketApi => USUAL,
     };
     let (head, body) = response.into_parts();
     let error = match collected(body, &bounds).await.map(|bytes| document(front, &head, &bytes)) {
@@ -117,6 +117,7 @@ fn document(front: Front, head: &response::Parts, body: &[u8]) -> (Box<RawValue>
             document.headers = Some(joined(&head.headers, &[header::SET_COOKIE]));
             document.cookies = Some(cookies(&head.headers));
         }
+        Front::WebSocketApi => document.headers = Some(joined(&head.headers, &[])),
         Front::LoadBalancer { has_many } => {
             document.status_description = Some(description(head.status));
             if has_many {

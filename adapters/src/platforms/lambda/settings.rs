@@ -9,11 +9,18 @@ pub(crate) struct LambdaSettings {
     pub(crate) streaming: Streaming,
     /// Maximum time that an invocation waits for background work.
     pub(crate) background_max: Duration,
+    /// Where the connections of API Gateway's WebSocket APIs are, if not at each API itself: what
+    /// stands before `/@connections`.
+    pub(crate) connections_url: Option<String>,
 }
 
 impl Default for LambdaSettings {
     fn default() -> Self {
-        Self { streaming: Streaming::Off, background_max: Duration::from_secs(2) }
+        Self {
+            streaming: Streaming::Off,
+            background_max: Duration::from_secs(2),
+            connections_url: None,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod handshake;
 mod switch;
 mod talk;
 
-pub(super) use self::handshake::Upgrading;
+pub(crate) use self::handshake::Upgrading;
 pub(super) use self::switch::{Switch, Upgraded};
 pub(crate) use self::talk::SocketSettings;
 pub(super) use self::talk::{Line, talk};

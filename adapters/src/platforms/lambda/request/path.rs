@@ -5,6 +5,7 @@
 //! APIs decode them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -46,6 +47,15 @@ pub(super) fn query_as_sent(query: &str) -> String {
 pub(super) fn query_decoded(query: &QueryMap) -> String {
     let encode = |text: &str| utf8_percent_encode(text, DECODED_PART).to_string();
     joined(query, |(name, value)| format!("{}={}", encode(name), encode(value)))
+}
+
+/// The same, without the values of `name`.
+pub(super) fn query_decoded_without(query: &QueryMap, name: &str) -> String {
+    let mut rest = HashMap::<String, Vec<String>>::new();
+    for (known, value) in query.iter().filter(|(known, _)| *known != name) {
+        rest.entry(known.to_owned()).or_default().push(value.to_owned());
+    }
+    query_decoded(&rest.into())
 }
 
 /// A query of names and values that are still encoded.
