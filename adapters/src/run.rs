@@ -22,8 +22,7 @@ use crate::health::{Health, health};
 use crate::options::{DONE, FAILED, MISUSED, ServeOptions};
 use crate::platforms::Platform;
 #[cfg(feature = "azure")]
-use crate::platforms::azure::Invocations;
-use crate::platforms::azure::settings::Mode;
+use crate::platforms::azure::{self, settings::Mode};
 #[cfg(feature = "lambda")]
 use crate::platforms::lambda;
 #[cfg(feature = "vercel")]
@@ -375,19 +374,11 @@ async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<
     let plan = Plan::new(&found.config, address)?;
     found.config.server.peers = plan.acceptor();
     let program = Program::start(app, &found, plan).await?;
-    Ok(match found.config.functions {
-        // A program that was built without the payloads has refused to start with them.
-        #[cfg(not(feature = "azure"))]
-        Mode::Payload => return Err(Error::internal("payloads can't be read")),
-        Mode::Http => {
-            program.announce("listening", &address);
-            serve(listener, program.edge, &found.config, &mut signals).await
-        }
-        #[cfg(feature = "azure")]
-        Mode::Payload => {
-            program.announce("listening for invocations", &address);
-            let front = Invocations::new(program.edge, found.config.edge.body_bytes_max);
-            serve(listener, Arc::new(front), &found.config, &mut signals).await
-        }
-    })
+    #[cfg(feature = "azure")]
+    if found.platform == Platform::AzureFunctions || found.config.functions == Mode::Payload {
+        return Ok(azure::serve(listener, program, &found.config, &mut signals).await);
+    }
+    // A program that was built without the payloads has refused to start with them.
+    program.announce("listening", &address);
+    Ok(serve(listener, program.edge, &found.config, &mut signals).await)
 }

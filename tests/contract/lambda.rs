@@ -102,7 +102,7 @@ fn messages_are_delivered_before_the_function_is_frozen() {
 }
 
 /// The number of an object's newest record in a folder.
-fn newest_record(folder: &TempDir, object: &str) -> u64 {
+pub(crate) fn newest_record(folder: &TempDir, object: &str) -> u64 {
     let log = folder.path().join(format!("local/local/do/{object}/log"));
     let names = std::fs::read_dir(log).expect("the object has a log").flatten();
     let number = |name: &str| name.rsplit_once('-').and_then(|(_, number)| number.parse().ok());

@@ -23,7 +23,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use serde_json::{Value, json};
 
 use crate::host::{Abilities, Body, Broken, Host, Hosted};
-use crate::message::full;
+use crate::lambda::newest_record;
+use crate::message::{full, post};
+use crate::stage::{PATIENCE_SECONDS, ask, insist, run};
 
 /// The folder of function.json, which is the name of the function.
 const FUNCTION: &str = "object";
@@ -138,6 +140,7 @@ impl Hosted for FunctionsHost {
             ("x-forwarded-for", "203.0.113.7:50123"),
             ("x-forwarded-proto", "https"),
             ("x-original-url", head.uri.path()),
+            ("x-azure-functions-invocationid", "1b6e1f4c"),
         ] {
             let value = HeaderValue::from_str(value)?;
             head.headers.insert(HeaderName::from_static(name), value);
@@ -146,8 +149,7 @@ impl Hosted for FunctionsHost {
         let target =
             head.uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
         if self.is_proxy {
-            head.headers
-                .insert("x-azure-functions-invocationid", HeaderValue::from_static("1b6e1f4c"));
+            head.headers.insert("x-ms-invocation-id", HeaderValue::from_static("1b6e1f4c"));
             head.uri = self.handler.url(&target).parse()?;
             let answer = self.client.request(Request::from_parts(head, body)).await?;
             return Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()));
@@ -242,6 +244,60 @@ fn taken(method: &Method, payload: &Value) -> Result<Response<Body>, Broken> {
     Ok(answer.body(full(if method == Method::HEAD { String::new() } else { body }))?)
 }
 
+/// What the host sends when the timer of `tick/function.json` rings, and what it makes of the answer:
+/// the status, and whether it is one that the host takes.
+async fn ring(handler: &Server, path: &str, data: Value) -> (u16, bool) {
+    let payload = json!({ "Data": data, "Metadata": { "sys": { "MethodName": "tick", "UtcNow": "2026-11-30T12:00:00Z", "RandGuid": "7f6a" } } });
+    let invocation = Request::post(handler.url(path))
+        .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
+        .header("x-azure-functions-hostversion", "4.1037.0")
+        .header("x-azure-functions-invocationid", "1b6e1f4c")
+        .header(header::USER_AGENT, "Azure-Functions-Host/4.1037.0")
+        .body(full(payload.to_string()))
+        .expect("a request");
+    let answer = client().request(invocation).await.expect("the handler answers");
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.expect("a body").to_bytes();
+    let result: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let warns_of_nothing = result["Outputs"].as_object().is_some_and(|all| !all.is_empty())
+        && !result["ReturnValue"].is_null();
+    (status, warns_of_nothing)
+}
+
+#[test]
+fn the_host_s_timer_runs_what_is_due_and_no_client_can_send_it() {
+    run(async {
+        let timer = json!({ "timer": { "Schedule": { "AdjustForDST": true }, "ScheduleStatus": { "Last": "2026-11-30T11:59:00.001+00:00", "LastUpdated": "2026-11-30T11:59:00.001+00:00", "Next": "2026-11-30T12:01:00+00:00" }, "IsPastDue": false } });
+        for is_proxy in [true, false] {
+            let folder = dotdo_tests::scratch();
+            let storage = format!("file://{}", folder.path().display());
+            // Nobody but the timer looks for what a killed instance has left.
+            let setup = Setup::of(env!("CARGO_BIN_EXE_scenario-app"), &storage)
+                .env("DOTDO_ALARMS_SCAN_MS", "0")
+                .env("DOTDO_HANDLER_TIME_MAX_MS", "1000");
+            let mode = if is_proxy { "http" } else { "payload" };
+            let host = |handler| FunctionsHost { handler, client: client(), is_proxy };
+            let first = host(start(&setup, mode).await);
+            insist(&first, || post("/do/awake/wake", "")).await;
+            first.signal(Signal::SIGKILL);
+            first.wait();
+            let next = host(start(&setup, mode).await);
+            let before = newest_record(&folder, "ledger/awake");
+            // What a client sends through the host is no tick, however it looks.
+            let sent = ask(&next, post("/tick", json!({ "Data": timer }).to_string())).await;
+            assert_eq!((sent.status, newest_record(&folder, "ledger/awake")), (404, before));
+            let rings = || async {
+                let (status, is_taken) = ring(&next.handler, "/tick", timer.clone()).await;
+                assert!(status == 200 && is_taken, "{mode}: {status}\n{}", next.stderr());
+                (newest_record(&folder, "ledger/awake") > before).then_some(())
+            };
+            let ran = Deadline::in_seconds(PATIENCE_SECONDS).until(rings).await;
+            assert!(ran.is_some(), "{mode}: no timer runs the alarm:\n{}", next.stderr());
+            assert_eq!(ring(&next.handler, "/tick", json!({ "queue": "x" })).await.0, 400);
+        }
+    });
+}
+
 /// The app in deploy/azure, which a user publishes.
 #[test]
 fn the_shipped_app_is_the_one_in_the_tests() {
@@ -282,6 +338,9 @@ fn the_shipped_app_is_the_one_in_the_tests() {
         trigger["authLevel"], "function",
         "whoever publishes it as it is lets in nobody without a key"
     );
+    let timer = &read("tick/function.json")["bindings"];
+    assert_eq!(timer[0]["type"], "timerTrigger");
+    assert_eq!((&timer[0]["name"], timer[1].is_null()), (&json!("timer"), true));
     let settings = &read("local.settings.json.example")["Values"];
     assert_eq!(
         (&settings["FUNCTIONS_WORKER_RUNTIME"], &settings["DOTDO_STORAGE"]),

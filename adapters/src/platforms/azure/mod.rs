@@ -1,9 +1,9 @@
 //! Azure Functions: the program is the custom handler of a Functions host, which connects over
 //! loopback.
 //!
-//! Either the host proxies HTTP (`enableProxyingHttpRequest`), and nothing here is needed; or it
-//! describes each request in a JSON payload, and expects the response likewise. A setting chooses
-//! the mode; a client can't.
+//! Either the host proxies HTTP (`enableProxyingHttpRequest`), or it describes each request in a JSON
+//! payload, and expects the response likewise. A setting chooses the mode; a client can't. The
+//! host's timer comes as a payload in both.
 //!
 //! Promises: a request in a payload keeps its meaning or is refused, and so does a response. Must
 //! not know: the engine, the bucket, addresses.
@@ -11,6 +11,7 @@
 mod request;
 mod response;
 pub(crate) mod settings;
+mod timer;
 
 #[cfg(test)]
 mod tests;
@@ -21,9 +22,39 @@ use bytes::Bytes;
 use dotdo_core::{Error, ErrorKind, Response};
 use http::{HeaderValue, Method, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tokio::net::TcpListener;
 
+use self::settings::Mode;
+use self::timer::Timed;
+use crate::config::Config;
 use crate::edge::{Edge, Objects, RequestBody};
-use crate::server::Front;
+use crate::program::Program;
+use crate::serve::Ended;
+use crate::server::{Front, Signals};
+
+/// Serves the requests of a Functions host on `listener`, and its timer.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    program: Program,
+    config: &Config,
+    signals: &mut Signals,
+) -> Ended {
+    let address = listener.local_addr().map_or_else(|_| "unknown".to_owned(), |it| it.to_string());
+    match config.functions {
+        Mode::Http => {
+            program.announce("listening", &address);
+            let front = Timed::new(program.edge.clone(), program.edge);
+            crate::serve::serve(listener, Arc::new(front), config, signals).await
+        }
+        Mode::Payload => {
+            program.announce("listening for invocations", &address);
+            let bytes_max = config.edge.body_bytes_max;
+            let front = Arc::new(Invocations::new(program.edge.clone(), bytes_max));
+            let front = Timed::new(program.edge, front);
+            crate::serve::serve(listener, Arc::new(front), config, signals).await
+        }
+    }
+}
 
 /// Maximum size of a payload besides the request's body, in bytes: URL, headers, caller.
 const AROUND_BYTES_MAX: u64 = 1 << 20;

@@ -39,6 +39,7 @@ pub(super) const ROW: Row = Row {
 const APP: &str = "app";
 const HOST: &str = include_str!("../../../template/deploy/host.json");
 const FUNCTION: &str = include_str!("../../../template/deploy/function.json");
+const TICK: &str = include_str!("../../../template/deploy/tick.json");
 const IGNORED: &str = include_str!("../../../template/deploy/funcignore");
 
 fn plan(wanted: &Wanted) -> Result<Plan, Failure> {
@@ -47,6 +48,7 @@ fn plan(wanted: &Wanted) -> Result<Plan, Failure> {
     let mut files = vec![
         File::default(format!("{APP}/host.json"), HOST),
         File::default(format!("{APP}/object/function.json"), FUNCTION),
+        File::default(format!("{APP}/tick/function.json"), TICK),
         File::default(format!("{APP}/.funcignore"), IGNORED),
     ];
     match wanted.source.built() {
