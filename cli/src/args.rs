@@ -234,7 +234,7 @@ pub(crate) fn command() -> clap::Command {
         groups(&command)
     );
     command
-        .override_usage("dotdo [OPTIONS]\n       dotdo <COMMAND> [OPTIONS]")
+        .override_usage("dotdo [COMMAND] [OPTIONS]")
         .help_template(template)
 }
 

@@ -185,6 +185,7 @@ fn section_of(setting: &Setting) -> &'static str {
     }
     match setting.key.split_once('.').map_or("", |(table, _)| table) {
         "" if setting.key == "server" => "Logins",
+        "" if setting.key == "analytics" => "Snapshots and analytics",
         "" if setting.key == "ownership" => "Ownership, commits and history",
         "" => "The server and its storage",
         "log" => "Logs",
@@ -192,7 +193,7 @@ fn section_of(setting: &Setting) -> &'static str {
         "admin" | "auth" | "tick" | "rate_limit" | "cors" | "compression" => "Middleware",
         "fetch" => "Requests of classes",
         "otel" => "Traces",
-        "checkpoint" | "analytics" => "Snapshots and analytics",
+        "checkpoint" => "Snapshots and analytics",
         "lease" | "commit" | "handler" | "turn" | "retention" => "Ownership, commits and history",
         "idempotency" | "outbox" | "alarms" => "Idempotency, messages and alarms",
         "limits" => "Limits",
