@@ -34,8 +34,11 @@ impl Engine {
     /// is sent now, and its end comes by [`Engine::held_connection`]. Until then, a connection that
     /// is dropped counts as broken off. Nothing happens for one of this process.
     pub fn opened(&self, connection: &SocketConnection) {
+        let runtime = &self.inner.activations.runtime;
         if let Some(place) = connection.let_go() {
-            opened(&self.inner.activations.runtime, connection.object(), place);
+            // Its client may not be there for a moment yet.
+            let place = Place { accepted_ms: runtime.clock.wall_ms(), ..place.clone() };
+            opened(runtime, connection.object(), &place);
         }
     }
 }

@@ -121,11 +121,18 @@ async fn what_is_sent_during_a_handshake_waits_for_its_answer() {
     engine.opened(&connection);
     engine.finish_background().await;
     assert_eq!(held.holder.heard("ada"), ["welcome"]);
+    // The answer has left, and is not with the client yet.
+    engine.opened(&ask(&engine, "zoe").await.expect("accepted"));
+    run_ready().await;
+    held.holder.complete("zoe");
+    held.settle(&engine).await;
+    assert_eq!(held.holder.heard("zoe"), ["welcome"]);
+    leave(found(&engine, "zoe").await.expect("it is noted")).await;
     // Without an answer, the connection never was.
     drop(ask(&engine, "bob").await.expect("accepted"));
     engine.finish_background().await;
     assert_eq!(get(&engine, "/there").await.expect("it is asked"), "ada");
-    assert_eq!(get(&engine, "/left").await.expect("it is asked"), "bob 1006");
+    assert_eq!(get(&engine, "/left").await.expect("it is asked"), "zoe 1001,bob 1006");
     assert!(found(&engine, "bob").await.is_none());
     assert!(ask(&engine, "eve?tag=failing").await.is_err());
     assert!(found(&engine, "eve?tag=failing").await.is_none());
