@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::hosts::{Front, Lambda};
-use crate::stage::{PATIENCE_SECONDS, run, soon};
+use crate::stage::{PATIENCE_SECONDS, run};
 
 /// A function behind a WebSocket API and an HTTP API, whose process is another one whenever a test
 /// wants.
@@ -40,13 +40,26 @@ impl World {
         Self::new(|storage| Setup::of(env!("CARGO_BIN_EXE_scenario-app"), storage)).await
     }
 
-    /// Kills the function, if it runs, and starts another copy.
-    fn restart(&mut self) {
+    /// Kills the function, if it runs, and starts another copy, which asks for events then.
+    async fn restart(&mut self) {
         if let Some(function) = self.function.take() {
             function.signal(Signal::SIGKILL);
             function.wait();
         }
         self.function = Some(Process::start(&mut self.setup.command()));
+        let polls = || std::future::ready(self.log().contains("\"polling\"").then_some(()));
+        let polls = Deadline::in_seconds(PATIENCE_SECONDS).until(polls).await;
+        assert!(polls.is_some(), "the function does not ask for events:\n{}", self.log());
+    }
+
+    /// What comes of `work`, soon.
+    async fn soon<T>(&self, what: &str, work: impl Future<Output = T>) -> T {
+        let patience = Duration::from_secs(PATIENCE_SECONDS);
+        let came = tokio::time::timeout(patience, work).await;
+        came.unwrap_or_else(|_| {
+            let (function, apis) = (self.log(), self.apis.stderr());
+            panic!("in {PATIENCE_SECONDS} s there is no end of: {what}\n{function}\n{apis}")
+        })
     }
 
     fn log(&self) -> String {
@@ -56,7 +69,7 @@ impl World {
     /// Opens a socket to `path`; the error is the status.
     async fn open(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
         let url = self.gateway.url(&format!("path={path}"));
-        soon("the answer to a handshake", Socket::open_with(&url, headers)).await
+        self.soon("the answer to a handshake", Socket::open_with(&url, headers)).await
     }
 
     /// Opens a socket of the room `a`, and hears its welcome.
@@ -68,7 +81,7 @@ impl World {
     }
 
     async fn heard(&self, socket: &mut Socket) -> String {
-        match soon("a text", socket.next()).await {
+        match self.soon("a text", socket.next()).await {
             Incoming::Text(text) => text,
             other => panic!("expected a text, got {other:?}:\n{}", self.log()),
         }
@@ -88,7 +101,8 @@ impl World {
 
     async fn invoke(&self, event: &Value) -> Value {
         let sent = reqwest::Client::new().post(self.apis.invocations()).json(event).send();
-        let answer = soon("the answer of a function", sent).await.expect("the emulator answers");
+        let answer =
+            self.soon("the answer of a function", sent).await.expect("the emulator answers");
         answer.json().await.expect("JSON")
     }
 
@@ -116,12 +130,12 @@ impl World {
 fn sockets_outlive_every_copy_of_their_function() {
     run(async {
         let mut world = World::with_rooms().await;
-        world.restart();
+        world.restart().await;
         let mut ada = world.enter("ada").await;
-        world.restart();
+        world.restart().await;
         let mut bob = world.enter("bob").await;
         for (number, speaker) in [(1, "ada"), (2, "bob"), (3, "ada")] {
-            world.restart();
+            world.restart().await;
             let socket = if speaker == "ada" { &mut ada } else { &mut bob };
             assert!(socket.send(&format!("{}", 10 * number)).await);
             for listener in [&mut ada, &mut bob] {
@@ -129,11 +143,11 @@ fn sockets_outlive_every_copy_of_their_function() {
                 assert_eq!(world.heard(listener).await, expected);
             }
         }
-        world.restart();
+        world.restart().await;
         assert_eq!(world.ask("/do/Room/a/there").await, json!(["ada", "bob"]));
         bob.close_with(4001, "bye").await;
         world.until("/do/Room/a/left", json!([["bob", 4001]])).await;
-        world.restart();
+        world.restart().await;
         assert_eq!(world.ask("/do/Room/a/there").await, json!(["ada"]));
         // A connection that breaks off is told as such.
         drop(ada);
@@ -148,12 +162,12 @@ fn sockets_outlive_every_copy_of_their_function() {
 fn a_connection_of_whose_end_nobody_was_told_is_forgotten_when_something_is_sent_to_it() {
     run(async {
         let mut world = World::with_rooms().await;
-        world.restart();
+        world.restart().await;
         let ada = world.enter("ada").await;
         let mut bob = world.enter("bob").await;
         // What is young may be on its way, so it is looked for longer.
         world.gateway.lose_oldest();
-        world.restart();
+        world.restart().await;
         assert!(bob.send("1").await);
         assert_eq!(world.heard(&mut bob).await, "1 bob 1");
         world.until("/do/Room/a/left", json!([["ada", 1006]])).await;
@@ -167,11 +181,11 @@ fn a_connection_of_whose_end_nobody_was_told_is_forgotten_when_something_is_sent
 fn a_connection_that_is_older_than_it_can_be_is_forgotten_by_a_tick() {
     run(async {
         let mut world = World::with_rooms().await;
-        world.restart();
+        world.restart().await;
         let ada = world.enter("ada").await;
         world.gateway.lose_oldest();
         let mut bob = world.enter("bob").await;
-        world.restart();
+        world.restart().await;
         world.tick().await;
         assert_eq!(world.ask("/do/Room/a/there").await, json!(["ada", "bob"]));
         let [first, second] = &world.notes()[..] else { panic!("each has a note") };
@@ -183,13 +197,13 @@ fn a_connection_that_is_older_than_it_can_be_is_forgotten_by_a_tick() {
             let file = std::fs::File::options().write(true).open(note).expect("a note");
             file.set_modified(old).expect("the folder is of this test");
         }
-        world.restart();
+        world.restart().await;
         world.tick().await;
         world.until("/do/Room/a/there", json!([])).await;
         assert_eq!(world.notes().len(), 0);
         // Whoever has a connection that nobody knows any more is told so.
         assert!(bob.send("1").await);
-        assert!(matches!(soon("the end", bob.next()).await, Incoming::Closed(_)));
+        assert!(matches!(world.soon("the end", bob.next()).await, Incoming::Closed(_)));
         assert_eq!(world.ask("/do/Room/a/said").await, json!([]));
         drop(ada);
     });
@@ -199,15 +213,15 @@ fn a_connection_that_is_older_than_it_can_be_is_forgotten_by_a_tick() {
 fn a_message_that_is_not_handled_closes_its_connection() {
     run(async {
         let mut world = World::with_rooms().await;
-        world.restart();
+        world.restart().await;
         let mut ada = world.enter("ada").await;
         assert!(ada.send("no number").await);
-        assert!(matches!(soon("the end", ada.next()).await, Incoming::Closed(_)));
+        assert!(matches!(world.soon("the end", ada.next()).await, Incoming::Closed(_)));
         world.until("/do/Room/a/left", json!([["ada", 1011]])).await;
         // A binary frame is nothing that API Gateway takes.
         let mut bob = world.enter("bob").await;
         assert!(bob.send_bytes(vec![1, 2]).await);
-        assert_eq!(soon("the end", bob.next()).await, Incoming::Closed(1003));
+        assert_eq!(world.soon("the end", bob.next()).await, Incoming::Closed(1003));
         drop(bob);
         world.until("/do/Room/a/left", json!([["ada", 1011], ["bob", 1003]])).await;
         assert_eq!(world.open("/do/Room/a/nowhere&name=", &[]).await.err(), None);
@@ -220,14 +234,14 @@ fn only_a_handshake_with_a_token_or_of_an_authorizer_is_accepted() {
     run(async {
         let mut world = World::with_rooms().await;
         world.setup = world.setup.clone().env("DOTDO_ALLOW_UNAUTHENTICATED", "false");
-        world.restart();
+        world.restart().await;
         let refused = world.open("/do/Room/a/&name=ada", &[]).await;
         assert_eq!(refused.err(), Some(403));
         world.gateway.authorize(json!({ "principalId": "ada" }));
         let mut ada = world.enter("ada").await;
         let token = "0123456789abcdef0123456789abcdef";
         world.setup = world.setup.clone().env("DOTDO_AUTH_TOKENS", token);
-        world.restart();
+        world.restart().await;
         let protocol = "sec-websocket-protocol";
         let wrong = [(protocol, "chat, dotdo.bearer.wrong")];
         let refused = world.open("/do/Room/a/&name=bob", &wrong).await;
@@ -304,7 +318,7 @@ fn sockets_of_a_class_in_javascript_outlive_their_function_and_hear_its_alarms()
         let mut world = World::new(serving).await;
         let mut clients = Vec::new();
         for name in ["ada", "bob"] {
-            world.restart();
+            world.restart().await;
             let opened = world.open(&format!("/tea&as={name}"), &[]).await;
             let mut socket = opened.unwrap_or_else(|status| panic!("{status}:\n{}", world.log()));
             assert_eq!(world.heard(&mut socket).await, format!("hello {name}"));
@@ -312,21 +326,21 @@ fn sockets_of_a_class_in_javascript_outlive_their_function_and_hear_its_alarms()
         }
         let [mut ada, mut bob] = <[_; 2]>::try_from(clients).ok().expect("two clients");
         for (number, text) in [(1, "psst"), (2, "well")] {
-            world.restart();
+            world.restart().await;
             assert!(ada.send(&format!("bob:{text}")).await);
             assert_eq!(world.heard(&mut bob).await, format!("ada {number}: {text}"));
         }
-        world.restart();
+        world.restart().await;
         assert!(ada.send("ping").await);
         assert_eq!(world.heard(&mut ada).await, "pong");
         assert!(ada.send("later").await);
         world.until("/tea", json!(["ada", "bob"])).await;
-        world.restart();
+        world.restart().await;
         world.tick().await;
         for socket in [&mut ada, &mut bob] {
             assert_eq!(world.heard(socket).await, "it is time");
         }
-        world.restart();
+        world.restart().await;
         bob.close_with(3000, "").await;
         assert_eq!(world.heard(&mut ada).await, "bob left with 3000");
         assert_eq!(world.ask("/tea").await, json!(["ada"]));

@@ -14,8 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
     CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
@@ -265,7 +263,7 @@ async fn connect(state: Arc<State>, mut request: Request<Incoming>) -> Response<
         return plain(StatusCode::FORBIDDEN, r#"{"message":"Forbidden"}"#);
     };
     let number = state.next.fetch_add(1, Ordering::Relaxed);
-    let connection = format!("{}=", STANDARD.encode(format!("c{number:08}")).trim_end_matches('='));
+    let connection = format!("c{number:08}=");
     let (one, many) = headers(request.headers());
     let mut more = json!({ "headers": one, "multiValueHeaders": many });
     if let Some(query) = request.uri().query() {
