@@ -233,9 +233,7 @@ pub(crate) fn command() -> clap::Command {
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}Options:\n{{options}}{{after-help}}",
         groups(&command)
     );
-    command
-        .override_usage("dotdo [COMMAND] [OPTIONS]")
-        .help_template(template)
+    command.override_usage("dotdo [COMMAND] [OPTIONS]").help_template(template)
 }
 
 /// The commands with what they do, by group.
