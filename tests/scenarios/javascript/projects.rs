@@ -40,5 +40,5 @@ fn projects_over_packages_have_the_answers_of_workerd() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(told.len(), 9, "a project has no conversation");
+    assert_eq!(told.len(), 10, "a project has no conversation");
 }
