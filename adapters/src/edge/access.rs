@@ -131,7 +131,7 @@ impl Line {
 }
 
 /// The time, in milliseconds since 1970.
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     millis::signed(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 

@@ -9,7 +9,7 @@ import sys
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.sync.client import connect
 
-SIZES = [0, 16, 64, 256, 1024, 4096, 8192, 16384, 32768, 65536, 131072]
+SIZES = [0, 64, 1024, 16384, 131072]
 
 
 class Counting(ClientPerMessageDeflateFactory):
@@ -28,10 +28,8 @@ class Counting(ClientPerMessageDeflateFactory):
 
 
 def offers():
-    windows = [None, 8, 9, 12, 15]
-    for takeover, server in itertools.product([False, True], windows):
-        for client in [True, 9, 15]:
-            yield [Counting(takeover, takeover, server, client)]
+    for takeover, server in itertools.product([False, True], [None, 8, 15]):
+        yield [Counting(takeover, takeover, server, True)]
     yield [Counting(True, True, 9, True), Counting(True, True), Counting()]
 
 

@@ -172,6 +172,6 @@ async fn a_client_by_others_compresses_at_the_owner_and_at_another_server() {
     let urls = servers.each_ref().map(|server| server.url("/").replacen("http", "ws", 1));
     let echoes = move || compressed_echoes(&urls);
     let (echoed, compressed) = tokio::task::spawn_blocking(echoes).await.expect("no panic");
-    // Each server is offered 31 times; 7 of 11 sizes are large enough, and a third is noise.
-    assert_eq!((echoed, compressed), (2 * 31 * 33, 2 * 31 * 7 * 2));
+    // Each server is offered 7 times; 3 of 5 sizes are large enough, and a third is noise.
+    assert_eq!((echoed, compressed), (2 * 7 * 15, 2 * 7 * 3 * 2));
 }

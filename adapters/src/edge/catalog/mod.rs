@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use self::names::{Namespace, Path};
 use super::settings::Access;
 use super::{Edge, Objects};
+use crate::edge::access::now_ms;
 use crate::edge::error::NO_SUCH_TABLE;
 use crate::edge::json::json;
 
@@ -29,6 +30,10 @@ const UNPAGED_MAX: usize = 10_000;
 
 /// Number of objects on a page, unless the request says another.
 const PAGE: usize = 1000;
+
+/// How long before a request the state has been that is rolled up for it, in milliseconds. DuckDB
+/// looks for the state of the moment when its transaction began, which is before it asks for a table.
+const ROLLED_UP_BEFORE_MS: i64 = 1000;
 
 /// A request to the catalog that is permitted.
 struct Call<'a> {
@@ -140,9 +145,12 @@ impl Call<'_> {
 
     async fn table(&self, namespace: &Namespace, table: &str) -> Result<Response> {
         let refs_only = names::query(&self.head.uri).refs_only;
-        let tables = match namespace {
-            Namespace::Class(class) => self.rolled_up(class).await?,
-            Namespace::Object(object) => Some(self.newest(object).await?),
+        let (tables, latest_ms) = match namespace {
+            Namespace::Class(class) => {
+                let latest_ms = now_ms() - ROLLED_UP_BEFORE_MS;
+                (self.rolled_up(class).await?, Some(latest_ms))
+            }
+            Namespace::Object(object) => (Some(self.newest(object).await?), None),
         };
         let found = match &tables {
             Some(tables) => tables.metadata(table)?,
@@ -161,7 +169,7 @@ impl Call<'_> {
         if is_known(&self.head.headers, &tag) {
             return Ok(tagged(empty(StatusCode::NOT_MODIFIED), tag));
         }
-        let answer = answers::table(&found, refs_only)?;
+        let answer = answers::table(&found, refs_only, latest_ms)?;
         Ok(tagged(self.or_head(answer)?, tag))
     }
 
