@@ -157,11 +157,13 @@ impl Lines {
         }
     }
 
-    /// The other end of a socket that code does not listen to, to pass it on.
+    /// The other end of a socket that code does not listen to, to pass it on. A line that has no other
+    /// end yet stays.
     pub(crate) fn take(&self, number: u64) -> Option<Far> {
         let mut lines = self.0.lock();
-        let is_free = lines.get(&number).is_some_and(|line| !line.is_open);
-        let line = if is_free { lines.remove(&number) } else { None };
+        let is_free = |line: &Line| !line.is_open && line.far.is_some();
+        let line =
+            if lines.get(&number).is_some_and(is_free) { lines.remove(&number) } else { None };
         line?.far
     }
 
@@ -253,6 +255,16 @@ mod tests {
 
     fn far() -> Far {
         Far::Object(Response::new(Body::empty()))
+    }
+
+    #[tokio::test]
+    async fn a_line_that_code_has_made_waits_for_its_other_end() {
+        let lines = Lines::default();
+        lines.change(1, LineChange::Made);
+        assert!(lines.take(1).is_none());
+        lines.attach(1, far());
+        assert!(lines.take(1).is_some());
+        assert!(lines.is_empty());
     }
 
     #[tokio::test]
