@@ -144,7 +144,8 @@ impl WebSocket {
     }
 
     /// Closes the socket, after what was sent before. It is not in [`Context::sockets`] any more;
-    /// [`DurableObject::websocket_close`] runs when the connection has ended.
+    /// [`DurableObject::websocket_close`](crate::DurableObject::websocket_close) runs when the
+    /// connection has ended.
     ///
     /// # Errors
     ///
